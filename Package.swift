@@ -1,0 +1,59 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// The release binary is one fully static, position-independent file: no interpreter, no NEEDED entry.
+/// `-z pack-relative-relocs` keeps the relocation table small, lld is the linker that knows it.
+let staticLink: [LinkerSetting] = [
+  .unsafeFlags(
+    [
+      "-static-executable", "-use-ld=lld", "-Xclang-linker", "-static-pie",
+      "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+    ], .when(platforms: [.linux], configuration: .release))
+]
+
+/// Named kill, pause and fail points exist in debug builds only; release builds contain no trace of them.
+let settings: [SwiftSetting] = [
+  .define("FAULT_POINTS", .when(configuration: .debug)),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A library of the layered house (docs/ARCHITECTURE.md): higher imports lower, `make check` proves it.
+func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "dhow",
+  products: [.executable(name: "dhow", targets: ["dhow"])],
+  targets: [
+    .target(name: "CLinux", cSettings: [.unsafeFlags(["-std=gnu11", "-Wall", "-Wextra"])]),
+    .systemLibrary(name: "CSeccomp"),
+    .systemLibrary(name: "CArchive"),
+    .systemLibrary(name: "CNettle"),
+    library("Basics", []),
+    library("OCI", ["Basics", "CNettle"]),
+    library("LinuxKernel", ["Basics", "CLinux", "CSeccomp"]),
+    library("LayerArchive", ["Basics", "OCI", "LinuxKernel", "CLinux", "CArchive"]),
+    library("Storage", ["Basics", "OCI", "LinuxKernel", "LayerArchive"]),
+    library("Runtime", ["Basics", "OCI", "LinuxKernel", "CLinux", "Storage"]),
+    library("ContainerEngine", ["Basics", "OCI", "LinuxKernel", "LayerArchive", "Storage", "Runtime"]),
+    library("Commands", ["Basics", "OCI", "LinuxKernel", "ContainerEngine"]),
+    .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
+    .target(name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: settings),
+    tests("BasicsTests", ["Basics"]),
+    tests("OCITests", ["OCI", "Basics"]),
+    tests("LinuxKernelTests", ["LinuxKernel", "Basics", "TestSupport"]),
+    tests("LayerArchiveTests", ["LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    tests("StorageTests", ["Storage", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    tests("RuntimeTests", ["Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    tests("CommandsTests", ["Commands", "ContainerEngine", "OCI", "Basics", "TestSupport"]),
+    tests("IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
