@@ -30,3 +30,11 @@ package enum Identifier {
     }
   }
 }
+
+/// A new id: 64 lower-case hexadecimal digits of 256 random bits.
+package func newID() -> String {
+  var words: [UInt8] = []
+  words.reserveCapacity(32)
+  for _ in 0..<4 { withUnsafeBytes(of: UInt64.random(in: .min ... .max)) { words.append(contentsOf: $0) } }
+  return hexText(words)
+}
