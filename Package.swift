@@ -45,7 +45,9 @@ let package = Package(
     library("ContainerEngine", ["Basics", "OCI", "LinuxKernel", "LayerArchive", "Storage", "Runtime"]),
     library("Commands", ["Basics", "OCI", "LinuxKernel", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
-    .target(name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     tests("BasicsTests", ["Basics"]),
     tests("OCITests", ["OCI", "Basics"]),
     tests("LinuxKernelTests", ["LinuxKernel", "Basics", "TestSupport"]),

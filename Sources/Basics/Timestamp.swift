@@ -6,7 +6,9 @@ package struct Timestamp: Hashable, Comparable, Sendable {
   package var nanoseconds: Int64
 
   package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
-  package init(seconds: Int64) { self.nanoseconds = seconds.multipliedReportingOverflow(by: 1_000_000_000).partialValue }
+  package init(seconds: Int64) {
+    self.nanoseconds = seconds.multipliedReportingOverflow(by: 1_000_000_000).partialValue
+  }
 
   package static func < (a: Timestamp, b: Timestamp) -> Bool { a.nanoseconds < b.nanoseconds }
 
