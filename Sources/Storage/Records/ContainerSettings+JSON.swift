@@ -1,0 +1,202 @@
+package import Basics
+
+extension ContainerSettings {
+  /// The settings as a record keeps them: only what was asked for.
+  package var json: JSON {
+    var builder = JSONBuilder()
+    builder.set("command", command.map { JSON($0) })
+    builder.set("entrypoint", entrypoint.map { JSON($0) })
+    builder.set("environment", environment)
+    builder.set("workingDirectory", workingDirectory)
+    builder.set("user", user)
+    builder.set("hostname", hostname)
+    builder.set("domainname", domainname)
+    builder.set("labels", labels)
+    builder.set("annotations", annotations)
+    builder.set("terminal", terminal)
+    builder.set("openStdin", openStdin)
+    builder.set("readOnly", readOnly)
+    builder.set("init", usesInit)
+    builder.set("mounts", mounts.map(\.json))
+    builder.set("shmSize", shmSize)
+    builder.set("stopSignal", stopSignal)
+    builder.set("stopTimeout", stopTimeout)
+    builder.set("capabilitiesAdded", capabilitiesAdded)
+    builder.set("capabilitiesDropped", capabilitiesDropped)
+    builder.set("securityOptions", securityOptions)
+    builder.set("privileged", privileged)
+    builder.set("ulimits", ulimits.map(\.json))
+    builder.set("sysctls", sysctls)
+    builder.set("devices", devices.map(\.json))
+    builder.set("groupsAdded", groupsAdded)
+    setNamespaces(&builder)
+    builder.set("extraHosts", extraHosts)
+    builder.set("dnsServers", dnsServers)
+    builder.set("dnsSearch", dnsSearch)
+    builder.set("dnsOptions", dnsOptions)
+    if logDriver != "json-file" { builder.set("logDriver", logDriver) }
+    builder.set("logOptions", logOptions)
+    builder.set("autoRemove", autoRemove)
+    if !resources.isEmpty { builder.set("resources", resources.json) }
+    builder.set("oomScoreAdjustment", oomScoreAdjustment)
+    builder.set("rootDirectory", rootDirectory.map { ["path": .string($0.path), "overlay": .bool($0.overlay)] })
+    builder.set("runtime", runtime)
+    builder.set("platform", platform)
+    builder.set("pidFile", pidFile)
+    builder.set("proxyEnvironment", proxyEnvironment)
+    builder.set("umask", umask.map(Int64.init))
+    builder.set("timezone", timezone)
+    return builder.json
+  }
+
+  private func setNamespaces(_ builder: inout JSONBuilder) {
+    for (name, value) in [
+      ("userNamespace", userNamespace), ("pidNamespace", pidNamespace), ("ipcNamespace", ipcNamespace),
+      ("utsNamespace", utsNamespace), ("network", network), ("cgroupNamespace", cgroupNamespace),
+    ] where !value.isEmpty { builder.set(name, value) }
+    if cgroups != "enabled" { builder.set("cgroups", cgroups) }
+    builder.set("cgroupParent", cgroupParent)
+  }
+
+  /// - Throws: `JSONShapeError` for a damaged record.
+  package init(json: JSON) throws(JSONShapeError) {
+    self.init()
+    let fields = try JSONFields(json, "settings")
+    command = try fields.optionalStrings("command")
+    entrypoint = try fields.optionalStrings("entrypoint")
+    environment = try fields.strings("environment")
+    workingDirectory = try fields.optionalString("workingDirectory")
+    user = try fields.optionalString("user")
+    hostname = try fields.optionalString("hostname")
+    domainname = try fields.optionalString("domainname")
+    labels = try fields.pairs("labels")
+    annotations = try fields.pairs("annotations")
+    terminal = try fields.bool("terminal")
+    openStdin = try fields.bool("openStdin")
+    readOnly = try fields.bool("readOnly")
+    usesInit = try fields.bool("init")
+    for mount in try fields.objects("mounts") { mounts.append(try MountRequest(mount)) }
+    shmSize = try fields.optionalInteger("shmSize")
+    stopSignal = try fields.optionalString("stopSignal")
+    stopTimeout = try fields.optionalInteger("stopTimeout")
+    capabilitiesAdded = try fields.strings("capabilitiesAdded")
+    capabilitiesDropped = try fields.strings("capabilitiesDropped")
+    securityOptions = try fields.strings("securityOptions")
+    privileged = try fields.bool("privileged")
+    for ulimit in try fields.objects("ulimits") { ulimits.append(try Ulimit(ulimit)) }
+    sysctls = try fields.pairs("sysctls")
+    for device in try fields.objects("devices") { devices.append(try DeviceRequest(device)) }
+    groupsAdded = try fields.strings("groupsAdded")
+    try readNamespaces(fields)
+    extraHosts = try fields.strings("extraHosts")
+    dnsServers = try fields.strings("dnsServers")
+    dnsSearch = try fields.strings("dnsSearch")
+    dnsOptions = try fields.strings("dnsOptions")
+    logDriver = try fields.optionalString("logDriver") ?? "json-file"
+    logOptions = try fields.pairs("logOptions")
+    autoRemove = try fields.bool("autoRemove")
+    if let limits = try fields.fields("resources") { resources = try ResourceLimits(limits) }
+    oomScoreAdjustment = try fields.optionalInteger("oomScoreAdjustment")
+    if let root = try fields.fields("rootDirectory") {
+      rootDirectory = RootDirectory(path: try root.string("path"), overlay: try root.bool("overlay"))
+    }
+    runtime = try fields.optionalString("runtime")
+    platform = try fields.optionalString("platform")
+    pidFile = try fields.optionalString("pidFile")
+    proxyEnvironment = try fields.strings("proxyEnvironment")
+    umask = try fields.optionalInteger("umask").map { UInt32(truncatingIfNeeded: $0) & 0o777 }
+    timezone = try fields.optionalString("timezone")
+  }
+
+  private mutating func readNamespaces(_ fields: JSONFields) throws(JSONShapeError) {
+    userNamespace = try fields.optionalString("userNamespace") ?? ""
+    pidNamespace = try fields.optionalString("pidNamespace") ?? ""
+    ipcNamespace = try fields.optionalString("ipcNamespace") ?? ""
+    utsNamespace = try fields.optionalString("utsNamespace") ?? ""
+    network = try fields.optionalString("network") ?? ""
+    cgroupNamespace = try fields.optionalString("cgroupNamespace") ?? ""
+    cgroups = try fields.optionalString("cgroups") ?? "enabled"
+    cgroupParent = try fields.optionalString("cgroupParent")
+  }
+}
+
+extension MountRequest {
+  fileprivate var json: JSON {
+    var builder = JSONBuilder()
+    builder.set("kind", kind.rawValue)
+    if !source.isEmpty { builder.set("source", source) }
+    builder.set("target", target)
+    builder.set("readOnly", readOnly)
+    builder.set("propagation", propagation)
+    if recursive != .enabled { builder.set("recursive", recursive.rawValue) }
+    builder.set("createsSource", createsSource)
+    builder.set("options", options)
+    return builder.json
+  }
+
+  fileprivate init(_ fields: JSONFields) throws(JSONShapeError) {
+    guard let kind = Kind(rawValue: try fields.string("kind")) else { throw fields.failure("kind", "is unknown") }
+    self.init(kind: kind, source: try fields.optionalString("source") ?? "", target: try fields.string("target"))
+    readOnly = try fields.bool("readOnly")
+    propagation = try fields.optionalString("propagation")
+    if let name = try fields.optionalString("recursive") {
+      guard let value = Recursive(rawValue: name) else { throw fields.failure("recursive", "is unknown") }
+      recursive = value
+    }
+    createsSource = try fields.bool("createsSource")
+    options = try fields.strings("options")
+  }
+}
+
+extension Ulimit {
+  fileprivate var json: JSON { ["name": .string(name), "soft": .integer(soft), "hard": .integer(hard)] }
+
+  fileprivate init(_ fields: JSONFields) throws(JSONShapeError) {
+    self.init(name: try fields.string("name"), soft: try fields.integer("soft"), hard: try fields.integer("hard"))
+  }
+}
+
+extension DeviceRequest {
+  fileprivate var json: JSON {
+    ["host": .string(host), "container": .string(container), "permissions": .string(permissions)]
+  }
+
+  fileprivate init(_ fields: JSONFields) throws(JSONShapeError) {
+    self.init(
+      host: try fields.string("host"), container: try fields.string("container"),
+      permissions: try fields.string("permissions"))
+  }
+}
+
+extension ResourceLimits {
+  fileprivate var json: JSON {
+    var builder = JSONBuilder()
+    builder.set("memory", memory)
+    builder.set("memoryReservation", memoryReservation)
+    builder.set("memorySwap", memorySwap)
+    builder.set("nanoCPUs", nanoCPUs)
+    builder.set("cpuShares", cpuShares)
+    builder.set("cpuPeriod", cpuPeriod)
+    builder.set("cpuQuota", cpuQuota)
+    builder.set("cpusetCPUs", cpusetCPUs)
+    builder.set("cpusetMems", cpusetMems)
+    builder.set("pidsLimit", pidsLimit)
+    builder.set("blkioWeight", blkioWeight)
+    return builder.json
+  }
+
+  fileprivate init(_ fields: JSONFields) throws(JSONShapeError) {
+    self.init()
+    memory = try fields.optionalInteger("memory")
+    memoryReservation = try fields.optionalInteger("memoryReservation")
+    memorySwap = try fields.optionalInteger("memorySwap")
+    nanoCPUs = try fields.optionalInteger("nanoCPUs")
+    cpuShares = try fields.optionalInteger("cpuShares")
+    cpuPeriod = try fields.optionalInteger("cpuPeriod")
+    cpuQuota = try fields.optionalInteger("cpuQuota")
+    cpusetCPUs = try fields.optionalString("cpusetCPUs")
+    cpusetMems = try fields.optionalString("cpusetMems")
+    pidsLimit = try fields.optionalInteger("pidsLimit")
+    blkioWeight = try fields.optionalInteger("blkioWeight")
+  }
+}
