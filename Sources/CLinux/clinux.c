@@ -6,6 +6,7 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -188,6 +189,37 @@ int dhow_receive_descriptors(int socket, int *descriptors, int capacity) {
     }
   }
   return count;
+}
+
+int dhow_spawn(const char *path, char *const argv[], char *const envp[], const int *descriptors, int count, pid_t *pid) {
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawn_file_actions_init(&actions);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  // First out of the way of the numbers they are moved to, then into place.
+  int moved[MAX_DESCRIPTORS];
+  for (int i = 0; i < MAX_DESCRIPTORS; i++) moved[i] = -1;
+  int failure = count > MAX_DESCRIPTORS ? EINVAL : 0;
+  for (int i = 0; i < count && !failure; i++) {
+    moved[i] = descriptors[i] < 0 ? -1 : fcntl(descriptors[i], F_DUPFD_CLOEXEC, count);
+    if (descriptors[i] >= 0 && moved[i] < 0) failure = errno;
+  }
+  for (int i = 0; i < count && !failure; i++)
+    failure = moved[i] < 0 ? posix_spawn_file_actions_addopen(&actions, i, "/dev/null", O_RDWR, 0)
+                           : posix_spawn_file_actions_adddup2(&actions, moved[i], i);
+  if (!failure) failure = posix_spawn_file_actions_addclosefrom_np(&actions, count);
+  if (!failure) failure = posix_spawn(pid, path, &actions, &attributes, argv, envp);
+  for (int i = 0; i < count && i < MAX_DESCRIPTORS; i++)
+    if (moved[i] >= 0) close(moved[i]);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  return failure;
 }
 
 char **dhow_environment(void) { return environ; }

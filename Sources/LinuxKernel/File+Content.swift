@@ -29,7 +29,12 @@ extension File {
   }
 
   package static func writeAll(_ descriptor: Int32, _ bytes: [UInt8], shown: String = "") throws(SystemError) {
-    try bytes.withUnsafeBytes { (buffer) throws(SystemError) in try writeAll(descriptor, buffer, shown: shown) }
+    let outcome: Result<Void, SystemError> = bytes.withUnsafeBytes { buffer in
+      do throws(SystemError) { return .success(try writeAll(descriptor, buffer, shown: shown)) } catch {
+        return .failure(error)
+      }
+    }
+    try outcome.get()
   }
 
   /// The whole content of a descriptor. More than `limit` bytes is EFBIG: nothing from outside is read without a bound.

@@ -75,7 +75,7 @@ package enum File {
       owning: try systemCall("open", shown ?? path) {
         dhow_openat2(
           root, path, UInt64(UInt32(bitPattern: flags)), UInt64(mode),
-          UInt64(DHOW_RESOLVE_IN_ROOT.rawValue | DHOW_RESOLVE_NO_MAGICLINKS.rawValue))
+          UInt64(DHOW_RESOLVE_IN_ROOT | DHOW_RESOLVE_NO_MAGICLINKS))
       })
   }
 
@@ -88,7 +88,7 @@ package enum File {
         dhow_openat2(
           directory, path, UInt64(UInt32(bitPattern: flags)), UInt64(mode),
           UInt64(
-            DHOW_RESOLVE_BENEATH.rawValue | DHOW_RESOLVE_NO_SYMLINKS.rawValue | DHOW_RESOLVE_NO_MAGICLINKS.rawValue))
+            DHOW_RESOLVE_BENEATH | DHOW_RESOLVE_NO_SYMLINKS | DHOW_RESOLVE_NO_MAGICLINKS))
       })
   }
 
@@ -174,7 +174,9 @@ package enum File {
   ) throws(SystemError) -> String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = try systemCall("readlink", path) {
-      buffer.withUnsafeMutableBytes { readlinkat(directory, path, $0.baseAddress, $0.count) }
+      buffer.withUnsafeMutableBytes { bytes in
+        bytes.baseAddress.map { readlinkat(directory, path, $0, bytes.count) } ?? -1
+      }
     }
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
@@ -208,8 +210,12 @@ package enum File {
 
   /// A pipe: read end, write end.
   package static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
-    var ends: [Int32] = [-1, -1]
-    try systemCall("pipe") { ends.withUnsafeMutableBufferPointer { dhow_pipe2($0.baseAddress, O_CLOEXEC) } }
-    return (ends[0], ends[1])
+    var ends: (Int32, Int32) = (-1, -1)
+    try systemCall("pipe") {
+      withUnsafeMutablePointer(to: &ends) {
+        $0.withMemoryRebound(to: Int32.self, capacity: 2) { dhow_pipe2($0, O_CLOEXEC) }
+      }
+    }
+    return (ends.0, ends.1)
   }
 }

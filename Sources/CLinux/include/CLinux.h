@@ -82,6 +82,10 @@ int dhow_wtermsig(int status);
 int dhow_send_descriptors(int socket, const int *descriptors, int count);
 int dhow_receive_descriptors(int socket, int *descriptors, int capacity);
 
-extern char **dhow_environment(void);
+// posix_spawn(3): descriptors[i] becomes i in the child (-1 is /dev/null), all others are closed, all signals are
+// unblocked and default. Answers 0 or an errno.
+int dhow_spawn(const char *path, char *const argv[], char *const envp[], const int *descriptors, int count, pid_t *pid);
+
+char **dhow_environment(void);
 
 #endif

@@ -1,0 +1,186 @@
+package import Basics
+internal import CLinux
+internal import Glibc
+
+/// The map of the user's namespace: container ids to the ids of the host.
+package struct IDMap: Equatable, Sendable {
+  package var uids: [IDRange]
+  package var gids: [IDRange]
+
+  package init(uids: [IDRange], gids: [IDRange]) {
+    self.uids = uids
+    self.gids = gids
+  }
+
+  /// True when only the user's own id is mapped: files of other owners cannot be made.
+  package var isSingle: Bool { uids.count == 1 && uids[0].count == 1 }
+
+  /// Number of consecutive ids from 0.
+  package var size: UInt32 { uids.reduce(0) { $0 + $1.count } }
+
+  /// The identity over the ids this map has inside: the map of a namespace nested in this one.
+  package var nestedIdentity: IDMap {
+    func identity(_ ranges: [IDRange]) -> [IDRange] {
+      [IDRange(inside: 0, outside: 0, count: ranges.reduce(0) { $0 + $1.count })]
+    }
+    return IDMap(uids: identity(uids), gids: identity(gids))
+  }
+}
+
+/// The user's own user namespace, which a command that touches layers or root file systems enters in place.
+///
+/// The process must have one thread still (unshare(2): CLONE_NEWUSER is EINVAL otherwise).
+package enum UserNamespace {
+  /// The map for this user: 0 is the user, then the subordinate ranges in order; one id when there are none.
+  package static func map(for account: Account) throws(SystemError) -> IDMap {
+    let uids = try SubordinateIDs.ranges("/etc/subuid", user: account.name, uid: account.uid)
+    let gids = try SubordinateIDs.ranges("/etc/subgid", user: account.name, uid: account.uid)
+    guard !uids.isEmpty, !gids.isEmpty else {
+      return IDMap(
+        uids: [IDRange(inside: 0, outside: account.uid, count: 1)],
+        gids: [IDRange(inside: 0, outside: account.gid, count: 1)])
+    }
+    return IDMap(uids: ranges(first: account.uid, uids), gids: ranges(first: account.gid, gids))
+  }
+
+  private static func ranges(first: UInt32, _ granted: [(start: UInt32, count: UInt32)]) -> [IDRange] {
+    var result = [IDRange(inside: 0, outside: first, count: 1)]
+    var next: UInt32 = 1
+    // The kernel takes 340 lines (kernel 4.15); ids beyond 32 bits do not exist.
+    for range in granted.prefix(300) {
+      guard !next.addingReportingOverflow(range.count).overflow else { break }
+      result.append(IDRange(inside: next, outside: range.start, count: range.count))
+      next += range.count
+    }
+    return result
+  }
+
+  /// Enters a new user namespace with `map` in place and becomes its root.
+  ///
+  /// With more than one id the set-user-ID helpers newuidmap(1) and newgidmap(1) write the map; a child forked before
+  /// the unshare stays outside and starts them for us.
+  /// - Throws: `EngineError` that names what is missing: the helpers, the ranges, or the kernel's permission.
+  package static func enter(_ map: IDMap, account: Account) throws(EngineError) {
+    if map.isSingle {
+      try unshareUser()
+      try writeOwnSingleMap(map)
+    } else {
+      try enterWithHelpers(map, account: account)
+    }
+    do throws(SystemError) {
+      try systemCall("setresgid") { dhow_setresgid(0, 0, 0) }
+      try systemCall("setresuid") { dhow_setresuid(0, 0, 0) }
+    } catch { throw error.engineError("entering the user namespace") }
+  }
+
+  private static func unshareUser() throws(EngineError) {
+    if dhow_unshare(Int32(DHOW_CLONE_NEWUSER)) == 0 { return }
+    throw refusal(SystemError("unshare"))
+  }
+
+  /// Why the kernel does not give us a user namespace, and what the administrator can do.
+  private static func refusal(_ error: SystemError) -> EngineError {
+    let doing = "entering the user namespace"
+    func setting(_ path: String) -> String? {
+      // A setting that does not exist on this kernel is not the cause.
+      guard let bytes = try? File.readAll(path, limit: 64) else { return nil }
+      return String(decoding: bytes.filter { $0 > 32 }, as: UTF8.self)
+    }
+    if setting("/proc/sys/user/max_user_namespaces") == "0" {
+      return EngineError(
+        .denied, doing, "user namespaces are disabled on this machine (user.max_user_namespaces is 0)",
+        hint: "sudo sysctl -w user.max_user_namespaces=15000")
+    }
+    if setting("/proc/sys/kernel/unprivileged_userns_clone") == "0" {
+      return EngineError(
+        .denied, doing, "the kernel lets only root make user namespaces (kernel.unprivileged_userns_clone is 0)",
+        hint: "sudo sysctl -w kernel.unprivileged_userns_clone=1")
+    }
+    if setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1" {
+      return EngineError(
+        .denied, doing, "AppArmor restricts user namespaces for ordinary users",
+        hint: "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0")
+    }
+    if error.errno == ENOSPC {
+      return EngineError(
+        .limitReached, doing, "the limit of user namespaces is reached (user.max_user_namespaces)",
+        hint: "sudo sysctl -w user.max_user_namespaces=15000")
+    }
+    return EngineError(.denied, doing, error.description, hint: "dhow info shows what this machine grants")
+  }
+
+  private static func writeOwnSingleMap(_ map: IDMap) throws(EngineError) {
+    do throws(SystemError) {
+      // setgroups must be denied before an unprivileged process may write its gid_map (user_namespaces(7), CVE-2014-8989).
+      try write("/proc/self/setgroups", "deny")
+      try write("/proc/self/uid_map", map.uids[0].line)
+      try write("/proc/self/gid_map", map.gids[0].line)
+    } catch { throw error.engineError("entering the user namespace") }
+  }
+
+  private static func write(_ path: String, _ text: String) throws(SystemError) {
+    let file = try File.open(path, O_WRONLY)
+    try File.writeAll(file.raw, Array(text.utf8), shown: path)
+  }
+
+  private static func enterWithHelpers(_ map: IDMap, account: Account) throws(EngineError) {
+    let doing = "entering the user namespace"
+    guard let newuidmap = Spawn.systemProgram("newuidmap"), let newgidmap = Spawn.systemProgram("newgidmap") else {
+      throw EngineError(
+        .unavailable, doing, "newuidmap and newgidmap are not installed", hint: "sudo apt-get install uidmap")
+    }
+    let refused: SystemError?
+    let end: ProcessEnd
+    do throws(SystemError) {
+      let ready = try File.pipe()
+      let parent = getpid()
+      let child = try Spawn.fork()
+      if child == 0 {
+        close(ready.write)
+        mapFromOutside(parent, ready.read, [(newuidmap, map.uids), (newgidmap, map.gids)])
+      }
+      close(ready.read)
+      refused = dhow_unshare(Int32(DHOW_CLONE_NEWUSER)) == 0 ? nil : SystemError("unshare")
+      // A child that is gone already shows in its exit status just below.
+      if refused == nil { try? File.writeAll(ready.write, [1]) }
+      close(ready.write)
+      end = try Spawn.wait(child)
+    } catch { throw error.engineError(doing) }
+    if let refused { throw refusal(refused) }
+    if end != .exited(0) { throw helperFailure(end.shellCode, newuidmap, newgidmap, account) }
+  }
+
+  /// In the child, which is still outside: starts both helpers at once on the parent and exits; 1 the first failed,
+  /// 2 the second.
+  private static func mapFromOutside(_ target: Int32, _ ready: Int32, _ helpers: [(String, [IDRange])]) -> Never {
+    var byte: UInt8 = 0
+    guard read(ready, &byte, 1) == 1 else { _exit(0) }
+    var pids: [Int32] = []
+    for (path, ranges) in helpers {
+      let numbers = ranges.flatMap { [String($0.inside), String($0.outside), String($0.count)] }
+      // A helper that cannot start counts as one that failed.
+      pids.append((try? Spawn.start(path, [path, String(target)] + numbers, environment: [])) ?? -1)
+    }
+    for (index, pid) in pids.enumerated() {
+      // The same: no exit status means failure.
+      guard pid > 0, (try? Spawn.wait(pid)) == .exited(0) else { _exit(Int32(index + 1)) }
+    }
+    _exit(0)
+  }
+
+  private static func helperFailure(
+    _ code: Int32, _ newuidmap: String, _ newgidmap: String, _ account: Account
+  ) -> EngineError {
+    let path = code == 2 ? newgidmap : newuidmap
+    let doing = "entering the user namespace"
+    // The capability of a helper without the set-user-ID bit is not looked up: its failure is the same.
+    if let status = try? File.status(path, followLink: true), status.mode & 0o4000 == 0 {
+      return EngineError(
+        .denied, doing, "\(path) is not set-user-ID root", hint: "sudo chmod u+s \(path), or reinstall uidmap")
+    }
+    let file = code == 2 ? "/etc/subgid" : "/etc/subuid"
+    return EngineError(
+      .denied, doing, "\(path) refused the ids that \(file) grants \(account.name ?? "uid \(account.uid)")",
+      hint: "check the ranges in \(file) and that no other line overlaps them")
+  }
+}
