@@ -103,9 +103,9 @@ private let knownArchitectures: Set<String> = [
   "s390x", "wasm",
 ]
 
-/// containerd's component grammar: letters, digits, `_`, `.`, `-`.
+/// containerd's component grammar, letters, digits, `_`, `.`, `-`, here without a leading dot.
 private func isPlatformWord(_ word: String) -> Bool {
-  !word.isEmpty && word.utf8.count <= 64
+  !word.isEmpty && !word.hasPrefix(".") && word.utf8.count <= 64
     && word.utf8.allSatisfy { byte in
       switch byte {
       case 0x30...0x39, 0x61...0x7A, UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-"): true

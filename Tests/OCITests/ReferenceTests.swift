@@ -69,6 +69,7 @@ private let invalid: [(text: String, reason: String)] = [
   ("-a.b/app", "invalid reference format"),
   ("[fe80::1%eth0]:5000/app", "invalid reference format"),
   ("quay.io/", "invalid reference format"),
+  ("app@sha256:../../x", "invalid reference format"),
   (String(repeating: "a", count: 64), "invalid repository name, cannot specify 64-byte hexadecimal strings"),
   (String(repeating: "a", count: 256), "repository name must not be more than 255 characters"),
 ]
@@ -89,7 +90,7 @@ private let invalid: [(text: String, reason: String)] = [
     #expect(error.reason == reason)
   }
 
-  @Test(arguments: ["app@sha256:0", "app@md5:00", "app@", "app@sha256:../../x", "app@\(digest)@\(digest)"])
+  @Test(arguments: ["app@sha256:0", "app@md5:00", "app@", "app@\(digest)@\(digest)"])
   func `a bad digest in a name is refused`(text: String) throws {
     let error = try #require(throws: OCIFormatError.self) { try Reference(parsing: text) }
     #expect(error.reason.hasPrefix("invalid reference format: "))
