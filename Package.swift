@@ -42,7 +42,10 @@ let package = Package(
     library("LayerArchive", ["Basics", "OCI", "LinuxKernel", "CLinux", "CArchive"]),
     library("Storage", ["Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive"]),
     library("Runtime", ["Basics", "OCI", "LinuxKernel", "CLinux", "Storage"]),
-    library("ContainerEngine", ["Basics", "OCI", "LinuxKernel", "LayerArchive", "Storage", "Runtime"]),
+    library("Networking", ["Basics", "LinuxKernel", "Storage"]),
+    library(
+      "ContainerEngine",
+      ["Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking"]),
     library("Commands", ["Basics", "OCI", "LinuxKernel", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
     .target(
@@ -53,6 +56,7 @@ let package = Package(
     tests("LinuxKernelTests", ["LinuxKernel", "Basics", "TestSupport"]),
     tests("LayerArchiveTests", ["LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("StorageTests", ["Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    tests("NetworkingTests", ["Networking"]),
     tests("RuntimeTests", ["Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("CommandsTests", ["Commands", "ContainerEngine", "OCI", "Basics", "TestSupport"]),
     tests("IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow"]),
