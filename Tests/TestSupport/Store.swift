@@ -1,0 +1,174 @@
+internal import Glibc
+
+/// A store of its own for one test: `--root` and `--runroot` in a temporary directory, and the program run on them.
+package final class Store {
+  /// The directory of everything of this test, owned by the identity; files a test needs go here.
+  package let directory: String
+  package let root: String
+  package let runroot: String
+  package let identity: Identity
+  private var cleanUps: [() throws -> Void] = []
+  private var serial = 0
+
+  init(as identity: Identity) throws {
+    self.identity = identity
+    guard let account = identity.account else { throw FixtureError("no account for \(identity) on this machine") }
+    // 0711: a container's mapped users reach their files through it, nobody lists it.
+    directory = try makeTemporaryDirectory("dt", mode: 0o711)
+    root = directory + "/s"
+    runroot = directory + "/r"
+    try giveAway(directory, to: account)
+  }
+
+  /// Runs a command of the program on this store to its end. Arguments are those after `dhow`.
+  @discardableResult
+  package func dhow(
+    _ arguments: String..., input: [UInt8]? = nil, environment: [String: String] = [:], faults: [Fault] = [],
+    directory: String? = nil, timeout: Double = 60
+  ) throws -> Outcome {
+    try dhow(
+      arguments, input: input, environment: environment, faults: faults, directory: directory, timeout: timeout)
+  }
+
+  /// The same with the arguments in an array.
+  @discardableResult
+  package func dhow(
+    _ arguments: [String], input: [UInt8]? = nil, environment: [String: String] = [:], faults: [Fault] = [],
+    directory: String? = nil, timeout: Double = 60
+  ) throws -> Outcome {
+    try start(
+      arguments, input: input.map { .bytes($0) } ?? .null, environment: environment, faults: faults,
+      directory: directory
+    ).wait(timeout: timeout)
+  }
+
+  /// Runs a command that the test takes for granted; anything but success is an error with what it wrote.
+  @discardableResult
+  package func must(
+    _ arguments: String..., input: [UInt8]? = nil, environment: [String: String] = [:], timeout: Double = 60
+  ) throws -> Outcome {
+    let outcome = try dhow(arguments, input: input, environment: environment, timeout: timeout)
+    guard outcome.succeeded else { throw FixtureError(outcome.description) }
+    return outcome
+  }
+
+  /// Starts a command and leaves it running: for signals, input in pieces, and commands that follow.
+  package func start(
+    _ arguments: [String], input: ChildProcess.Input = .null, environment: [String: String] = [:], faults: [Fault] = [],
+    directory: String? = nil
+  ) throws -> ChildProcess {
+    try ChildProcess(
+      command(arguments), as: identity,
+      environment: self.environment.merging(Fault.environment(faults)) { $1 }.merging(environment) { $1 },
+      directory: directory ?? self.directory, input: input)
+  }
+
+  /// The words of a command on this store, for shells and terminals.
+  package func command(_ arguments: [String]) -> [String] {
+    [DhowBinary.path, "--root", root, "--runroot", runroot] + arguments
+  }
+
+  /// Marks every process of this store that keeps its environment, so that clean-up finds it.
+  package var environment: [String: String] { ["DHOW_TEST_STORE": directory] }
+
+  /// The named fault points a command passes, in order, each once.
+  package func faultPointsPassed(by arguments: [String], input: [UInt8]? = nil) throws -> [String] {
+    serial += 1
+    let trace = "\(directory)/trace.\(serial)"
+    try write("", to: trace, mode: 0o666)
+    let outcome = try dhow(arguments, input: input, environment: ["DHOW_FAULT_TRACE": trace])
+    guard outcome.succeeded else { throw FixtureError(outcome.description) }
+    var seen: [String] = []
+    for line in try readText(trace).split(separator: "\n").map(String.init) where !seen.contains(line) {
+      seen.append(line)
+    }
+    return seen
+  }
+
+  package func pausePoint(_ name: String) throws -> PausePoint {
+    try PausePoint(name, directory: directory)
+  }
+
+  /// Makes a file in the test's directory that the identity owns, and gives its path.
+  @discardableResult
+  package func file(_ name: String, _ text: String = "", mode: UInt32 = 0o644) throws -> String {
+    let path = "\(directory)/\(name)"
+    try write(text, to: path, mode: mode)
+    if let account = identity.account { try giveAway(path, to: account) }
+    return path
+  }
+
+  /// Makes a directory in the test's directory that the identity owns, and gives its path.
+  @discardableResult
+  package func folder(_ name: String, mode: UInt32 = 0o755) throws -> String {
+    let path = "\(directory)/\(name)"
+    try makeDirectory(path, mode: mode)
+    if let account = identity.account { try giveAway(path, to: account) }
+    return path
+  }
+
+  /// Loads the busybox fixture as `busybox:latest`.
+  package func loadBusybox() throws {
+    try must("load", "-q", "-i", ImageFixture.busybox())
+  }
+
+  /// Loads the debootstrap fixture as `debian:latest`.
+  package func loadDebian() throws {
+    try must("load", "-q", "-i", ImageFixture.debian(), timeout: 300)
+  }
+
+  /// Something to undo at the end, the last one first, whether the test fails or not.
+  package func atEnd(_ cleanUp: @escaping () throws -> Void) {
+    cleanUps.append(cleanUp)
+  }
+
+  /// Processes that belong to this store: commands and monitors by their environment, containers by their mounts.
+  package func processes() -> [Int32] {
+    let marker = Array("DHOW_TEST_STORE=\(directory)\0".utf8)
+    let mount = Array("\(directory)/".utf8)
+    return names(in: "/proc").compactMap { Int32($0) }.filter { pid in
+      guard pid != getpid() else { return false }
+      // A process that ends while we look is not one that stayed.
+      if let environment = try? readBytes("/proc/\(pid)/environ"), contains(environment, marker) { return true }
+      if let mounts = try? readBytes("/proc/\(pid)/mountinfo"), contains(mounts, mount) { return true }
+      return false
+    }
+  }
+
+  /// Ends every container and process, and removes the directory. Gives what went wrong.
+  func cleanUp() -> [String] {
+    var problems: [String] = []
+    for cleanUp in cleanUps.reversed() {
+      do { try cleanUp() } catch { problems.append("\(error)") }
+    }
+    cleanUps = []
+    if !processes().isEmpty {
+      // What this does not end is ended by signal below.
+      _ = try? dhow("rm", "-f", "-a", "-t", "0", timeout: 20)
+      for pid in processes() { kill(pid, SIGKILL) }
+      if !eventually(within: 5, { processes().isEmpty }) { problems.append("processes stay: \(processes())") }
+    }
+    // Files of mapped users are removable by root, or from within a user namespace that has the same map.
+    let removal = ["sh", "-c", "chmod -R u+rwX \"$1\" 2>/dev/null; rm -rf -- \"$1\"", "sh", directory]
+    let wrapped =
+      Identity.callerIsRoot || identity.account?.hasSubordinateIDs != true
+      ? removal : ["unshare", "--map-root-user", "--map-auto", "--setuid", "0", "--setgid", "0"] + removal
+    do { try mustRun(wrapped) } catch { problems.append("removing \(directory): \(error)") }
+    return problems
+  }
+}
+
+/// Runs a test body with a store of its own and cleans up after it, also when it fails.
+package func withStore<Result>(as identity: Identity = .standard, _ body: (Store) throws -> Result) throws -> Result {
+  let store = try Store(as: identity)
+  do {
+    let result = try body(store)
+    let problems = store.cleanUp()
+    guard problems.isEmpty else { throw FixtureError("clean-up: " + problems.joined(separator: "; ")) }
+    return result
+  } catch {
+    // The test's own error is the one to see.
+    _ = store.cleanUp()
+    throw error
+  }
+}
