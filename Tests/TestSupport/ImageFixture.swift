@@ -50,7 +50,8 @@ package enum ImageFixture {
     return line.map { String($0.dropFirst("VERSION_CODENAME=".count)) } ?? "bookworm"
   }()
 
-  private static var debianPath: String { ((try? cache.get()) ?? "/nowhere") + "/debian-\(suite).tar" }  // no cache: not there
+  /// Without a cache it is not there.
+  private static var debianPath: String { ((try? cache.get()) ?? "/nowhere") + "/debian-\(suite).tar" }
 
   private static let debianArchive = Result<String, any Error> {
     try cached("debian-\(suite).tar") { target in
@@ -70,7 +71,7 @@ package enum ImageFixture {
 
   /// The mirror this machine installs from, so that the fixture works where only that one is reachable.
   private static func mirror() throws -> [String] {
-    let sources = try run(["sh", "-c", "cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null"]).out
+    let sources = try run(["sh", "-c", "cd /etc/apt; grep -hv '^ *#' sources.list sources.list.d/*.list sources.list.d/*.sources 2>/dev/null"]).out
     for word in sources.split(whereSeparator: { " \n\t".contains($0) })
     where word.hasPrefix("http") && !word.contains("security") { return [String(word)] }
     return []
