@@ -10,7 +10,11 @@ import Testing
     do {
       let held = try FileLock.acquire(path)
       #expect(try FileLock.isHeld(path))
-      let gotSecond = switch try FileLock.attempt(path) { case .some: true; case .none: false }
+      let gotSecond =
+        switch try FileLock.attempt(path) {
+        case .some: true;
+        case .none: false
+        }
       #expect(!gotSecond)
       #expect(held.raw > 2)
     }
@@ -50,7 +54,9 @@ import Testing
 
   @Test func `a spawned program ends with its code and has no other descriptors`() throws {
     let pipe = try File.pipe()
-    let pid = try Spawn.start("/bin/sh", ["sh", "-c", "ls /proc/self/fd | wc -l; exit 7"], environment: ["PATH=/bin:/usr/bin"], descriptors: [nil, pipe.write, nil])
+    let pid = try Spawn.start(
+      "/bin/sh", ["sh", "-c", "ls /proc/self/fd | wc -l; exit 7"], environment: ["PATH=/bin:/usr/bin"],
+      descriptors: [nil, pipe.write, nil])
     #expect(try Spawn.wait(pid) == .exited(7))
     var bytes = [UInt8](repeating: 0, count: 16)
     let count = try bytes.withUnsafeMutableBytes { try File.read(pipe.read, into: $0) }

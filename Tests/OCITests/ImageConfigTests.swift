@@ -27,7 +27,7 @@ private let hostile: [JSON] = [
   ["Healthcheck": ["Retries": -1]],
   ["StopSignal": "9999"], ["StopSignal": "0"], ["StopSignal": "-9"], ["StopSignal": "TERM; reboot"],
   ["Cmd": ["a\0b"]], ["Entrypoint": ["\0"]], ["User": "a\0"], ["WorkingDir": "\0"], ["Labels": ["a": 1]],
-  ]
+]
 
 @Suite struct ImageConfigTests {
   @Test func `all members are read, unknown ones survive a rewrite`() throws {
@@ -113,6 +113,8 @@ private let hostile: [JSON] = [
     try ImageLayout.checkMarker(ImageLayout.marker.bytes())
     #expect(throws: OCIFormatError.self) { try ImageLayout.checkMarker(Array(#"{"imageLayoutVersion":"2.0"}"#.utf8)) }
     #expect(try ImageLayout.index(parsing: Array(#"{"schemaVersion":2,"manifests":[]}"#.utf8)).manifests.isEmpty)
-    #expect(throws: OCIFormatError.self) { try ImageLayout.index(parsing: Array(#"{"manifests":[],"layers":[]}"#.utf8)) }
+    #expect(throws: OCIFormatError.self) {
+      try ImageLayout.index(parsing: Array(#"{"manifests":[],"layers":[]}"#.utf8))
+    }
   }
 }

@@ -41,12 +41,14 @@ private let ambiguous: [(name: String, bytes: [UInt8], declared: MediaType?)] = 
   ("config declared as manifest", manifest { $0["mediaType"] = .string(MediaType.ociConfig.rawValue) }, nil),
   ("no version", manifest { $0["schemaVersion"] = nil }, nil),
   ("no config", manifest { $0["config"] = nil }, nil),
-  ("negative size", manifest { $0["config"] = ["mediaType": "x", "digest": .string("sha256:\(hex)"), "size": -1] }, nil),
+  (
+    "negative size", manifest { $0["config"] = ["mediaType": "x", "digest": .string("sha256:\(hex)"), "size": -1] }, nil
+  ),
   ("path as digest", manifest { $0["config"] = ["mediaType": "x", "digest": "sha256:../../x", "size": 1] }, nil),
   ("layers no array", manifest { $0["layers"] = "x" }, nil),
   ("501 layers", manifest { $0["layers"] = .array(Array(repeating: descriptor(.ociLayer), count: 501)) }, nil),
   ("array", Array("[]".utf8), nil), ("empty", [], nil),
-  ]
+]
 
 @Suite struct ManifestTests {
   @Test func `a manifest is read and written back`() throws {

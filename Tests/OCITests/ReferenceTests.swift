@@ -37,8 +37,10 @@ private let valid: [(text: String, full: String, familiar: String)] = [
   ("quay.io/o/app:1@\(digest)", "quay.io/o/app:1@\(digest)", "quay.io/o/app:1@\(digest)"),
   ("0", "docker.io/library/0", "0"),
   ("localhost:5000", "docker.io/library/localhost:5000", "localhost:5000"),
-  ("app:" + String(repeating: "t", count: 128), "docker.io/library/app:" + String(repeating: "t", count: 128),
-    "app:" + String(repeating: "t", count: 128)),
+  (
+    "app:" + String(repeating: "t", count: 128), "docker.io/library/app:" + String(repeating: "t", count: 128),
+    "app:" + String(repeating: "t", count: 128)
+  ),
 ]
 
 private let invalid: [(text: String, reason: String)] = [

@@ -71,7 +71,10 @@ package enum ImageFixture {
 
   /// The mirror this machine installs from, so that the fixture works where only that one is reachable.
   private static func mirror() throws -> [String] {
-    let sources = try run(["sh", "-c", "cd /etc/apt; grep -hv '^ *#' sources.list sources.list.d/*.list sources.list.d/*.sources 2>/dev/null"]).out
+    let sources = try run([
+      "sh", "-c",
+      "cd /etc/apt; grep -hv '^ *#' sources.list sources.list.d/*.list sources.list.d/*.sources 2>/dev/null",
+    ]).out
     for word in sources.split(whereSeparator: { " \n\t".contains($0) })
     where word.hasPrefix("http") && !word.contains("security") { return [String(word)] }
     return []
