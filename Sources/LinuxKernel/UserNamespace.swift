@@ -55,22 +55,47 @@ package enum UserNamespace {
     return result
   }
 
-  /// Enters a new user namespace with `map` in place and becomes its root.
+  /// Enters a new user namespace with `map` in place and becomes its root; see `begin` for what can fail.
+  package static func enter(_ map: IDMap, account: Account) throws(EngineError) {
+    try begin(map, account: account).finish()
+  }
+
+  /// Enters a new user namespace whose map is still being written when this returns, so that other work can go on
+  /// beside it: files are opened and made as the user until `PendingUserNamespace.finish`.
   ///
   /// With more than one id the set-user-ID helpers newuidmap(1) and newgidmap(1) write the map; a child forked before
   /// the unshare stays outside and starts them for us.
   /// - Throws: `EngineError` that names what is missing: the helpers, the ranges, or the kernel's permission.
-  package static func enter(_ map: IDMap, account: Account) throws(EngineError) {
-    if map.isSingle {
+  package static func begin(_ map: IDMap, account: Account) throws(EngineError) -> PendingUserNamespace {
+    guard !map.isSingle else {
       try unshareUser()
       try writeOwnSingleMap(map)
-    } else {
-      try enterWithHelpers(map, account: account)
+      return PendingUserNamespace(child: nil, account: account)
     }
+    let doing = "entering the user namespace"
+    guard let newuidmap = Spawn.systemProgram("newuidmap"), let newgidmap = Spawn.systemProgram("newgidmap") else {
+      throw EngineError(
+        .unavailable, doing, "newuidmap and newgidmap are not installed", hint: "sudo apt-get install uidmap")
+    }
+    let refused: SystemError?
+    let child: Int32
     do throws(SystemError) {
-      try systemCall("setresgid") { dhow_setresgid(0, 0, 0) }
-      try systemCall("setresuid") { dhow_setresuid(0, 0, 0) }
-    } catch { throw error.engineError("entering the user namespace") }
+      let ready = try File.pipe()
+      let parent = getpid()
+      child = try Spawn.fork()
+      if child == 0 {
+        close(ready.write)
+        mapFromOutside(parent, ready.read, [(newuidmap, map.uids), (newgidmap, map.gids)])
+      }
+      close(ready.read)
+      refused = dhow_unshare(Int32(DHOW_CLONE_NEWUSER)) == 0 ? nil : SystemError("unshare")
+      // A child that is gone already shows in its exit status later.
+      if refused == nil { try? File.writeAll(ready.write, [1]) }
+      close(ready.write)
+      if refused != nil { _ = try Spawn.wait(child) }
+    } catch { throw error.engineError(doing) }
+    if let refused { throw refusal(refused) }
+    return PendingUserNamespace(child: child, account: account)
   }
 
   private static func unshareUser() throws(EngineError) {
@@ -123,33 +148,6 @@ package enum UserNamespace {
     try File.writeAll(file.raw, Array(text.utf8), shown: path)
   }
 
-  private static func enterWithHelpers(_ map: IDMap, account: Account) throws(EngineError) {
-    let doing = "entering the user namespace"
-    guard let newuidmap = Spawn.systemProgram("newuidmap"), let newgidmap = Spawn.systemProgram("newgidmap") else {
-      throw EngineError(
-        .unavailable, doing, "newuidmap and newgidmap are not installed", hint: "sudo apt-get install uidmap")
-    }
-    let refused: SystemError?
-    let end: ProcessEnd
-    do throws(SystemError) {
-      let ready = try File.pipe()
-      let parent = getpid()
-      let child = try Spawn.fork()
-      if child == 0 {
-        close(ready.write)
-        mapFromOutside(parent, ready.read, [(newuidmap, map.uids), (newgidmap, map.gids)])
-      }
-      close(ready.read)
-      refused = dhow_unshare(Int32(DHOW_CLONE_NEWUSER)) == 0 ? nil : SystemError("unshare")
-      // A child that is gone already shows in its exit status just below.
-      if refused == nil { try? File.writeAll(ready.write, [1]) }
-      close(ready.write)
-      end = try Spawn.wait(child)
-    } catch { throw error.engineError(doing) }
-    if let refused { throw refusal(refused) }
-    if end != .exited(0) { throw helperFailure(end.shellCode, newuidmap, newgidmap, account) }
-  }
-
   /// In the child, which is still outside: starts both helpers at once on the parent and exits; 1 the first failed,
   /// 2 the second.
   private static func mapFromOutside(_ target: Int32, _ ready: Int32, _ helpers: [(String, [IDRange])]) -> Never {
@@ -167,12 +165,29 @@ package enum UserNamespace {
     }
     _exit(0)
   }
+}
 
-  private static func helperFailure(
-    _ code: Int32, _ newuidmap: String, _ newgidmap: String, _ account: Account
-  ) -> EngineError {
-    let path = code == 2 ? newgidmap : newuidmap
+/// A user namespace entered whose map is being written.
+package struct PendingUserNamespace: ~Copyable {
+  fileprivate let child: Int32?
+  fileprivate let account: Account
+
+  /// Waits until the map is complete and becomes root of the namespace.
+  package consuming func finish() throws(EngineError) {
     let doing = "entering the user namespace"
+    let end: ProcessEnd
+    do throws(SystemError) { end = try child.map(Spawn.wait) ?? .exited(0) } catch { throw error.engineError(doing) }
+    if end != .exited(0) { throw helperFailure(end.shellCode) }
+    do throws(SystemError) {
+      try systemCall("setresgid") { dhow_setresgid(0, 0, 0) }
+      try systemCall("setresuid") { dhow_setresuid(0, 0, 0) }
+    } catch { throw error.engineError(doing) }
+  }
+
+  private func helperFailure(_ code: Int32) -> EngineError {
+    let doing = "entering the user namespace"
+    let name = code == 2 ? "newgidmap" : "newuidmap"
+    let path = Spawn.systemProgram(name) ?? name
     // The capability of a helper without the set-user-ID bit is not looked up: its failure is the same.
     if let status = try? File.status(path, followLink: true), status.mode & 0o4000 == 0 {
       return EngineError(
