@@ -49,7 +49,4 @@ extension Engine {
 
   /// Changes of the container's file system: `A`, `C` or `D` and the path, in docker's order.
   package func diffContainer(_ name: String) throws(EngineError) -> [(kind: Character, path: String)] { throw pending }
-
-  /// Runs a command, or the user's shell, in the engine's user namespace and answers its exit code.
-  package func unshare(_ command: [String]) throws(EngineError) -> Int32 { throw pending }
 }
