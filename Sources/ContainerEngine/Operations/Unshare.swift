@@ -21,7 +21,7 @@ extension Engine {
     } catch { throw error.engineError(doing) }
     let arguments = command.isEmpty ? [shell] : command
     let failure = withCStrings(arguments) { argv -> Int32 in
-      execvp(argv[0], argv)
+      if let program = argv[0] { execvp(program, argv) }
       return errno
     }
     let error = SystemError("execute", arguments[0], errno: failure)
