@@ -1,0 +1,219 @@
+package import Basics
+package import OCI
+package import Storage
+
+/// Everything that docker's `inspect` tells of a container, collected by the operation and laid out here.
+///
+/// The members are those of the Engine API 1.50 and, beside them, those of the oldest docker that the founding documents
+/// show (Config.Memory, ExecDriver, HostConfig.LxcConf, NetworkSettings.PortMapping, Volumes, VolumesRW, …).
+package struct ContainerInspect {
+  package var id: String
+  package var name: String
+  package var created: Timestamp
+  /// The program and its arguments, image defaults merged in.
+  package var commandLine: [String]
+  /// The image as the user named it, and the digest of its config.
+  package var imageName: String
+  package var imageID: String
+  package var platform = "linux"
+  package var settings: ContainerSettings
+  package var image: ContainerDefaults
+  /// `NAME=value` of the program.
+  package var environment: [String]
+  package var hostname: String
+  package var state: State
+  package var restartCount: Int64 = 0
+  package var files: Files
+  package var overlay: Overlay?
+  package var maskedPaths: [String] = []
+  package var readOnlyPaths: [String] = []
+  /// Bytes of the writable layer and of everything; nil unless asked for.
+  package var sizes: (writable: Int64, root: Int64)?
+  /// What limits are in force, read back from the kernel; nil when none was asked for or the container does not run.
+  package var effectiveLimits: ResourceLimits?
+
+  package struct State {
+    /// `created`, `running`, `paused`, `exited`.
+    package var status: String
+    package var pid: Int64 = 0
+    package var exitCode: Int64 = 0
+    package var error = ""
+    package var oomKilled = false
+    package var startedAt: Timestamp?
+    package var finishedAt: Timestamp?
+
+    package init(status: String) { self.status = status }
+  }
+
+  /// Host paths; empty when there is no such file now.
+  package struct Files {
+    package var hostname = ""
+    package var hosts = ""
+    package var resolvConf = ""
+    package var log = ""
+
+    package init() {}
+  }
+
+  package struct Overlay {
+    package var lower: [String]
+    package var upper: String
+    package var work: String
+
+    package init(lower: [String], upper: String, work: String) {
+      self.lower = lower
+      self.upper = upper
+      self.work = work
+    }
+  }
+
+  package init(
+    id: String, name: String, created: Timestamp, commandLine: [String], imageName: String, imageID: String,
+    settings: ContainerSettings, image: ContainerDefaults, environment: [String], hostname: String, state: State,
+    files: Files
+  ) {
+    self.id = id
+    self.name = name
+    self.created = created
+    self.commandLine = commandLine
+    self.imageName = imageName
+    self.imageID = imageID
+    self.settings = settings
+    self.image = image
+    self.environment = environment
+    self.hostname = hostname
+    self.state = state
+    self.files = files
+  }
+
+  package var json: JSON {
+    var object = JSONObject()
+    object["Id"] = .string(id)
+    object["Created"] = .string(created.rfc3339)
+    object["Path"] = .string(commandLine.first ?? "")
+    object["Args"] = JSON(Array(commandLine.dropFirst()))
+    object["State"] = stateJSON
+    object["Image"] = .string(imageID)
+    object["ResolvConfPath"] = .string(files.resolvConf)
+    object["HostnamePath"] = .string(files.hostname)
+    object["HostsPath"] = .string(files.hosts)
+    object["LogPath"] = .string(files.log)
+    object["Name"] = .string("/" + name)
+    object["RestartCount"] = .integer(restartCount)
+    object["Driver"] = "overlay2"
+    object["ExecDriver"] = "native"
+    object["Platform"] = .string(platform)
+    object["MountLabel"] = ""
+    object["ProcessLabel"] = ""
+    object["AppArmorProfile"] = ""
+    object["ExecIDs"] = .null
+    object["HostConfig"] = hostConfig
+    object["GraphDriver"] = graphDriver
+    if let sizes {
+      object["SizeRw"] = .integer(sizes.writable)
+      object["SizeRootFs"] = .integer(sizes.root)
+    }
+    object["Mounts"] = .array(settings.mounts.map(mountPoint))
+    object["Volumes"] = strings(settings.mounts.filter { $0.kind != .tmpfs }.map { ($0.target, $0.source) })
+    object["VolumesRW"] = .object(
+      JSONObject(
+        settings.mounts.filter { $0.kind != .tmpfs }.map { (name: $0.target, value: JSON.bool(!$0.readOnly)) }))
+    object["Config"] = config
+    object["NetworkSettings"] = networkSettings
+    return .object(object)
+  }
+
+  private var stateJSON: JSON {
+    [
+      "Status": .string(state.status), "Running": .bool(state.status == "running" || state.status == "paused"),
+      "Paused": .bool(state.status == "paused"), "Restarting": false, "OOMKilled": .bool(state.oomKilled),
+      "Dead": false, "Pid": .integer(state.pid), "ExitCode": .integer(state.exitCode), "Error": .string(state.error),
+      "StartedAt": .string(state.startedAt?.rfc3339 ?? Timestamp.goZero),
+      "FinishedAt": .string(state.finishedAt?.rfc3339 ?? Timestamp.goZero),
+    ]
+  }
+
+  private var config: JSON {
+    var object = JSONObject()
+    object["Hostname"] = .string(hostname)
+    object["Domainname"] = .string(settings.domainname ?? "")
+    object["User"] = .string(settings.user ?? image.user)
+    object["AttachStdin"] = .bool(settings.openStdin)
+    object["AttachStdout"] = true
+    object["AttachStderr"] = true
+    object["ExposedPorts"] = emptyObjects(image.exposedPorts.map(\.description))
+    object["PortSpecs"] = .null
+    object["Tty"] = .bool(settings.terminal)
+    object["OpenStdin"] = .bool(settings.openStdin)
+    object["StdinOnce"] = .bool(settings.openStdin)
+    object["Env"] = JSON(environment)
+    object["Cmd"] = (settings.command ?? (settings.entrypoint == nil ? image.command : nil)).map { JSON($0) } ?? .null
+    object["Image"] = .string(imageName)
+    object["Volumes"] = emptyObjects(image.volumes)
+    object["WorkingDir"] = .string(settings.workingDirectory ?? image.workingDirectory)
+    object["Entrypoint"] = (settings.entrypoint ?? image.entrypoint).flatMap { $0.isEmpty ? nil : JSON($0) } ?? .null
+    object["NetworkDisabled"] = .bool(settings.network.isEmpty || settings.network == "none")
+    object["MacAddress"] = ""
+    object["OnBuild"] = image.onBuild.isEmpty ? .null : JSON(image.onBuild)
+    object["Labels"] = labels
+    if let signal = settings.stopSignal ?? image.stopSignal { object["StopSignal"] = .string(signal) }
+    if let timeout = settings.stopTimeout { object["StopTimeout"] = .integer(timeout) }
+    if let healthcheck = image.healthcheck { object["Healthcheck"] = healthcheck.json }
+    if let shell = image.shell { object["Shell"] = JSON(shell) }
+    object["CpuShares"] = .integer(settings.resources.cpuShares ?? 0)
+    object["Cpuset"] = .string(settings.resources.cpusetCPUs ?? "")
+    object["Memory"] = .integer(settings.resources.memory ?? 0)
+    object["MemorySwap"] = .integer(settings.resources.memorySwap ?? 0)
+    return .object(object)
+  }
+
+  /// The image's labels and the container's own, of which the latter win.
+  private var labels: JSON {
+    var object = JSONObject()
+    for (name, value) in image.labels + settings.labels { object[name] = .string(value) }
+    return .object(object)
+  }
+
+  private var graphDriver: JSON {
+    guard let overlay else { return ["Name": "overlay2", "Data": .null] }
+    return [
+      "Name": "overlay2",
+      "Data": [
+        "LowerDir": .string(overlay.lower.joined(separator: ":")), "MergedDir": "", "UpperDir": .string(overlay.upper),
+        "WorkDir": .string(overlay.work),
+      ],
+    ]
+  }
+
+  private func mountPoint(_ mount: MountRequest) -> JSON {
+    [
+      "Type": .string(mount.kind.rawValue), "Source": .string(mount.source), "Destination": .string(mount.target),
+      "Mode": .string(mount.options.joined(separator: ",")), "RW": .bool(!mount.readOnly),
+      "Propagation": .string(mount.kind == .bind ? mount.propagation ?? "rprivate" : ""),
+    ]
+  }
+
+  private var networkSettings: JSON {
+    let mode = settings.network.isEmpty ? "none" : settings.network
+    let endpoint: JSON = [
+      "IPAMConfig": .null, "Links": .null, "Aliases": .null, "MacAddress": "", "DriverOpts": .null, "GwPriority": 0,
+      "NetworkID": "", "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
+      "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": .null,
+    ]
+    let networks: JSON = mode.hasPrefix("container:") ? [:] : .object(JSONObject([(name: mode, value: endpoint)]))
+    return [
+      "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": [:], "PortMapping": .null, "HairpinMode": false,
+      "LinkLocalIPv6Address": "", "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": .null,
+      "SecondaryIPv6Addresses": .null, "EndpointID": "", "Gateway": "", "GlobalIPv6Address": "",
+      "GlobalIPv6PrefixLen": 0, "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "MacAddress": "",
+      "Networks": networks,
+    ]
+  }
+}
+
+/// Go's `map[string]struct{}`; null when empty, as docker has it.
+private func emptyObjects(_ names: [String]) -> JSON {
+  names.isEmpty ? .null : .object(JSONObject(names.map { (name: $0, value: .object(JSONObject())) }))
+}
+
+private func strings(_ pairs: [(String, String)]) -> JSON { JSON(pairs) }
