@@ -24,8 +24,8 @@ func library(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+func tests(_ name: String, _ dependencies: [Target.Dependency], goldens: [String] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, exclude: goldens, swiftSettings: settings)
 }
 
 let package = Package(
@@ -46,7 +46,7 @@ let package = Package(
     library(
       "ContainerEngine",
       ["Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking"]),
-    library("Commands", ["Basics", "OCI", "LinuxKernel", "ContainerEngine"]),
+    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
     .target(
       name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport",
@@ -58,7 +58,9 @@ let package = Package(
     tests("StorageTests", ["Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
     tests("RuntimeTests", ["Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
-    tests("CommandsTests", ["Commands", "ContainerEngine", "OCI", "Basics", "TestSupport"]),
+    tests(
+      "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
+      goldens: ["Goldens"]),
     tests("IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow"]),
   ],
   swiftLanguageModes: [.v6]

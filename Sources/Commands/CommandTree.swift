@@ -1,0 +1,81 @@
+/// What a word on the command line stands for.
+package enum CommandMeaning {
+  case verb(any Command.Type)
+  /// A noun with verbs below it.
+  case noun(summary: String, verbs: [CommandEntry])
+  /// Comes with a later version; the sentence says what does the same until then, or is empty.
+  case later(String)
+  /// Will not come; the sentence says why and what to use instead.
+  case never(String)
+}
+
+/// A word of the command tree. Only the entry chosen is ever asked for its flags.
+package struct CommandEntry {
+  package let name: String
+  package let meaning: CommandMeaning
+  /// Other words for the same.
+  package let aliases: [String]
+  package let isHidden: Bool
+
+  init(_ name: String, _ verb: any Command.Type, _ aliases: String..., hidden: Bool = false) {
+    self.name = name
+    meaning = .verb(verb)
+    self.aliases = aliases
+    isHidden = hidden
+  }
+
+  init(_ name: String, _ meaning: CommandMeaning, _ aliases: String...) {
+    self.name = name
+    self.meaning = meaning
+    self.aliases = aliases
+    isHidden = false
+  }
+
+  func answers(to word: String) -> Bool { name == word || (!aliases.isEmpty && aliases.contains(word)) }
+
+  /// Shown in help: what works in this version.
+  var isShown: Bool {
+    guard !isHidden else { return false }
+    switch meaning {
+    case .verb, .noun: return true
+    case .later, .never: return false
+    }
+  }
+
+  var summary: String {
+    switch meaning {
+    case .verb(let command): command.words.summary
+    case .noun(let summary, _): summary
+    case .later(let sentence), .never(let sentence): sentence
+    }
+  }
+}
+
+/// Every noun, verb and alias, one line each.
+package enum CommandTree {
+  package static var entries: [CommandEntry] { verbs + nouns + hidden + later + never }
+
+  static var verbs: [CommandEntry] {
+    [
+      CommandEntry("version", VersionCommand.self),
+    ]
+  }
+
+  static var nouns: [CommandEntry] {
+    [
+      CommandEntry("container", .noun(summary: "Manage containers", verbs: container)),
+      CommandEntry("image", .noun(summary: "Manage images", verbs: image)),
+      CommandEntry("system", .noun(summary: "Manage the store and this host", verbs: system)),
+    ]
+  }
+
+  static var container: [CommandEntry] { containerLater }
+  static var image: [CommandEntry] { imageLater }
+  static var system: [CommandEntry] { systemLater }
+
+  static var hidden: [CommandEntry] {
+    [
+      CommandEntry("__docs", DocsCommand.self, hidden: true),
+    ]
+  }
+}

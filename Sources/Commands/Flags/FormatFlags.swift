@@ -1,0 +1,135 @@
+package import Basics
+
+/// `--format` as given.
+package struct FormatOptions: CommandOptions, Equatable, Sendable {
+  /// Nil when it was not given.
+  package var format: String?
+
+  package init() {}
+
+  /// For commands that print a list.
+  package static var listFlag: Flag<FormatOptions> {
+    .text(
+      "format", nil, "string",
+      """
+      Format output using a custom template:
+      'table': Print output in table format with column headers (default)
+      'table TEMPLATE': Print output in table format using the given Go template
+      'json': Print in JSON format, one object per line
+      'TEMPLATE': Print output using the given Go template
+      """
+    ) { $0.format = $1 }.completed(by: .words(["table", "json"]))
+  }
+
+  /// For commands that print whole objects.
+  package static var objectFlag: Flag<FormatOptions> {
+    .text(
+      "format", "f", "string",
+      """
+      Format output using a custom template:
+      'json': Print in JSON format
+      'TEMPLATE': Print output using the given Go template
+      """
+    ) { $0.format = $1 }.completed(by: .words(["json"]))
+  }
+}
+
+/// How a list is to be printed.
+package enum ListFormat {
+  /// The command's own columns.
+  case table
+  case tableTemplate(GoTemplate)
+  case json
+  case template(GoTemplate)
+
+  /// Reads `--format`; nil and empty mean the table. As docker does, `\t` and `\n` in it stand for tab and newline.
+  package init(_ format: String?) throws {
+    let text = trimmed(format ?? "")
+    switch text {
+    case "", "table": self = .table
+    case "json": self = .json
+    default:
+      let isTable = text.hasPrefix("table")
+      let source = (isTable ? trimmed(String(text.dropFirst(5))) : text)
+        .replacing("\\t", with: "\t").replacing("\\n", with: "\n")
+      self = isTable ? .tableTemplate(try GoTemplate(source)) : .template(try GoTemplate(source))
+    }
+  }
+
+  var isTable: Bool {
+    switch self {
+    case .table, .tableTemplate: true
+    case .json, .template: false
+    }
+  }
+}
+
+private func trimmed(_ text: String) -> String {
+  String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
+}
+
+/// A list for people: its columns, and for each row the fields that templates see.
+package struct ListPrinter {
+  /// A field that templates know, with its heading in a table.
+  package typealias Field = (name: String, heading: String)
+
+  private let fields: [Field]
+  /// The default columns, names of `fields`.
+  private let columns: [String]
+
+  package init(fields: [Field], columns: [String]) {
+    self.fields = fields
+    self.columns = columns
+  }
+
+  /// Prints `rows`; `label` answers `.Label "x"` for a row.
+  package func print(
+    _ rows: [JSONObject], as format: ListFormat, to output: Output, label: ((JSONObject, String) -> String)? = nil
+  ) throws {
+    switch format {
+    case .table:
+      let header = columns.map { name in fields.first { $0.name == name }?.heading ?? name }
+      output.write(Table.text(header: header, rows: rows.map { row in columns.map { cell(row[$0]) } }))
+    case .json:
+      for row in rows { output.line(visible(row).sortedByName.text(htmlSafe: true)) }
+    case .template(let template):
+      for row in rows { output.line(safeLines(try render(template, row, label))) }
+    case .tableTemplate(let template):
+      let heading = JSON(fields.map { ($0.name, $0.heading) })
+      var text = try template.render(heading) { name, arguments in
+        name == "Label" ? arguments.first.map { .string(labelHeading($0.stringValue ?? "")) } : nil
+      } + "\n"
+      for row in rows { text += safeLines(try render(template, row, label)) + "\n" }
+      output.write(Table.aligned(text))
+    }
+  }
+
+  private func render(
+    _ template: GoTemplate, _ row: JSONObject, _ label: ((JSONObject, String) -> String)?
+  ) throws -> String {
+    try template.render(visible(row)) { name, arguments in
+      guard name == "Label", let label, let key = arguments.first?.stringValue else { return nil }
+      return .string(label(row, key))
+    }
+  }
+
+  /// The members that templates may see; others of a row are for the printer's own use.
+  private func visible(_ row: JSONObject) -> JSON {
+    .object(JSONObject(row.members.filter { member in fields.contains { $0.name == member.name } }))
+  }
+
+  private func cell(_ value: JSON?) -> String { safeText(goText(TemplateValue(value ?? .string("")))) }
+
+  /// docker's heading of `.Label "com.x.kind"`: the last word of the key.
+  private func labelHeading(_ key: String) -> String {
+    let word = key.split { $0 == "." || $0 == "-" || $0 == "_" }.map(String.init)
+    return word.joined(separator: " ")
+  }
+}
+
+/// Text safe to show whose own tabs and newlines stay.
+func safeLines(_ text: String) -> String {
+  text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+    line.split(separator: "\t", omittingEmptySubsequences: false).map { safeText(String($0)) }.joined(separator: "\t")
+  }.joined(separator: "\n")
+}
