@@ -50,6 +50,13 @@ package struct Account: Sendable {
   package var name: String?
   package var home: String?
 
+  package init(uid: UInt32, gid: UInt32, name: String?, home: String?) {
+    self.uid = uid
+    self.gid = gid
+    self.name = name
+    self.home = home
+  }
+
   /// The effective user. Reads /etc/passwd itself: a static program loads no name service modules.
   package static func current() -> Account {
     let uid = geteuid()
