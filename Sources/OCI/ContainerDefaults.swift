@@ -50,7 +50,7 @@ package struct ContainerDefaults: Equatable, Sendable {
     "OnBuild", "Shell",
   ]
 
-  init(_ fields: JSONFields) throws(JSONShapeError) {
+  package init(_ fields: JSONFields) throws(JSONShapeError) {
     let entry = ConfigEntry(fields)
     self.init(
       environment: try entry.environment("Env"), entrypoint: try entry.arguments("Entrypoint"),

@@ -1,0 +1,76 @@
+package import OCI
+
+/// Every path we own, as functions: relative to the root directory, or, in `Run`, to the runtime directory.
+///
+/// Ids are checked (`Identifier.isID`) and digests typed before they come here.
+package enum StatePath {
+  package static let layoutMarker = "oci-layout"
+  package static let index = "index.json"
+  /// What is known about the filesystem and the id map the layers were made with.
+  package static let storeRecord = "store.json"
+
+  package static let blobs = "blobs"
+  package static func blobs(_ algorithm: Digest.Algorithm) -> String { "blobs/\(algorithm.rawValue)" }
+  package static func blob(_ digest: Digest) -> String { "blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
+
+  package static let layers = "layers"
+  package static func layer(_ diffID: Digest) -> String { "layers/\(diffID.hex)" }
+  /// The tree of a layer as a lower directory of overlay.
+  package static func layerTree(_ diffID: Digest) -> String { "layers/\(diffID.hex)/\(layerTreeName)" }
+  package static func layerRecord(_ diffID: Digest) -> String { "layers/\(diffID.hex)/\(layerRecordName)" }
+  package static let layerTreeName = "fs"
+  package static let layerRecordName = "layer.json"
+
+  package static let containers = "containers"
+  package static func container(_ id: String) -> String { "containers/\(id)" }
+  package static func containerRecord(_ id: String) -> String { "containers/\(id)/\(ContainerFile.record)" }
+  package static func startRecord(_ id: String) -> String { "containers/\(id)/\(ContainerFile.start)" }
+  package static func exitRecord(_ id: String) -> String { "containers/\(id)/\(ContainerFile.exit)" }
+  package static func containerLock(_ id: String) -> String { "containers/\(id)/\(ContainerFile.lock)" }
+
+  /// A link whose target is the id of the container that has the name.
+  package static let names = "names"
+  package static func name(_ name: String) -> String { "names/\(name)" }
+
+  package static let volumes = "volumes"
+  package static func volume(_ name: String) -> String { "volumes/\(name)" }
+  package static func volumeRecord(_ name: String) -> String { "volumes/\(name)/record.json" }
+  package static func volumeData(_ name: String) -> String { "volumes/\(name)/data" }
+  package static func volumeLock(_ name: String) -> String { "volumes/\(name)/lock" }
+
+  package static let staging = "staging"
+  package static func staging(_ id: String) -> String { "staging/\(id)" }
+  package static let trash = "trash"
+  package static func trash(_ id: String) -> String { "trash/\(id)" }
+  package static let locks = "locks"
+  package static func lock(_ name: String) -> String { "locks/\(name)" }
+
+  /// Directories made with the store; the digest algorithms' below `blobs` are part of it.
+  static let skeleton: [String] =
+    [blobs] + Digest.Algorithm.allCases.map(blobs) + [layers, containers, names, volumes, staging, trash, locks]
+
+  /// Files in a container's directory.
+  package enum ContainerFile {
+    package static let record = "record.json"
+    /// The OCI runtime spec.
+    package static let spec = "config.json"
+    package static let start = "start.json"
+    package static let exit = "exit.json"
+    /// Taken by whoever changes the container.
+    package static let lock = "lock"
+    package static let upper = "upper"
+    package static let work = "work"
+    package static let log = "container.log"
+  }
+
+  /// Paths below the runtime directory, which does not outlive the boot.
+  package enum Run {
+    package static let containers = "containers"
+    package static func container(_ id: String) -> String { "containers/\(id)" }
+    package static func state(_ id: String) -> String { "containers/\(id)/state.json" }
+    /// Held by the monitor for its life.
+    package static func monitorLock(_ id: String) -> String { "containers/\(id)/lock" }
+    /// Made by the first sweep after a boot.
+    package static let swept = "swept"
+  }
+}

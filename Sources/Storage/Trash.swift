@@ -1,0 +1,68 @@
+package import Basics
+import LinuxKernel
+internal import Glibc
+
+/// Removal in two steps (SECURITY E12): a rename into `trash/` makes a thing gone at once and whole, then its tree is
+/// removed at leisure; who dies in between leaves the rest to the next writer.
+package struct Trash {
+  let directory: StateDirectory
+
+  package init(_ directory: StateDirectory) { self.directory = directory }
+
+  /// Moves something of ours into the trash; absence is success. It is gone for everybody when this returns.
+  /// - Returns: its name in the trash, nil when there was nothing.
+  @discardableResult
+  package func move(_ path: String) throws(EngineError) -> String? {
+    try during("removing \(path)") {
+      let name = newID()
+      do throws(SystemError) {
+        try File.rename(at: directory.root.raw, path, to: directory.root.raw, StatePath.trash(name))
+      } catch {
+        if error.errno == ENOENT { return nil }
+        throw error
+      }
+      try faultPoint("store.trash.moved")
+      return name
+    }
+  }
+
+  /// Moves something into the trash and removes its tree.
+  package func discard(_ path: String) throws(EngineError) {
+    guard let name = try move(path) else { return }
+    try remove(name)
+  }
+
+  /// Removes one thing in the trash.
+  func remove(_ name: String) throws(EngineError) {
+    try during("emptying the trash") {
+      try faultPoint("store.trash.removing")
+      let trash = try File.openDirectory(at: directory.root.raw, StatePath.trash)
+      try removeTree(at: trash.raw, name)
+    }
+  }
+
+  /// Removes whatever is in the trash.
+  /// - Returns: the first failure. Trees with files of subordinate ids can be removed only in the user's namespace.
+  package func empty() throws(EngineError) -> EngineError? {
+    let entries = try during("emptying the trash") { try File.listIfPresent(at: directory.root.raw, StatePath.trash) }
+    var failure: EngineError?
+    for entry in entries {
+      do throws(EngineError) { try remove(entry.name) } catch { failure = failure ?? error }
+    }
+    return failure
+  }
+}
+
+private func removeTree(at parent: Int32, _ name: String) throws(SystemError) {
+  do throws(SystemError) {
+    try File.removeIfPresent(at: parent, name)
+    return
+  } catch {
+    guard error.errno == EISDIR || error.errno == EPERM else { throw error }
+  }
+  do {
+    let tree = try File.openDirectory(at: parent, name)
+    for entry in try File.list(tree.raw, shown: name) { try removeTree(at: tree.raw, entry.name) }
+  }
+  try File.removeIfPresent(at: parent, name, directory: true)
+}
