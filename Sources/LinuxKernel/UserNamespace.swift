@@ -18,10 +18,11 @@ package struct IDMap: Equatable, Sendable {
   /// Number of consecutive ids from 0.
   package var size: UInt32 { uids.reduce(0) { $0 + $1.count } }
 
-  /// The identity over the ids this map has inside: the map of a namespace nested in this one.
+  /// The identity over the ids this map has inside: the map of a namespace nested in this one. A line for each of our
+  /// own, since the kernel takes no range that spans two of the parent's (user_namespaces(7)).
   package var nestedIdentity: IDMap {
     func identity(_ ranges: [IDRange]) -> [IDRange] {
-      [IDRange(inside: 0, outside: 0, count: ranges.reduce(0) { $0 + $1.count })]
+      ranges.map { IDRange(inside: $0.inside, outside: $0.inside, count: $0.count) }
     }
     return IDMap(uids: identity(uids), gids: identity(gids))
   }
