@@ -51,13 +51,16 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport",
       swiftSettings: settings),
+    .executableTarget(
+      name: "launch-probe", dependencies: ["Basics", "OCI", "LinuxKernel", "Runtime"], path: "Tests/LaunchProbe",
+      swiftSettings: settings),
     tests("BasicsTests", ["Basics"]),
     tests("OCITests", ["OCI", "Basics"]),
     tests("LinuxKernelTests", ["LinuxKernel", "Basics", "TestSupport"]),
     tests("LayerArchiveTests", ["LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("StorageTests", ["Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
-    tests("RuntimeTests", ["Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    tests("RuntimeTests", ["launch-probe", "Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests(
       "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
       goldens: ["Goldens"]),

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "child.h"
+
 // Flags of openat2(2), linux/openat2.h.
 enum {
   DHOW_RESOLVE_NO_XDEV = 0x01,

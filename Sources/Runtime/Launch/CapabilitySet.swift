@@ -1,0 +1,43 @@
+/// Capabilities as bits, numbered as in capabilities(7).
+package struct CapabilitySet: OptionSet, Sendable, Equatable {
+  package var rawValue: UInt64
+  package init(rawValue: UInt64) { self.rawValue = rawValue }
+
+  /// In the kernel's order; kernel 5.9 has all of them.
+  package static let names = [
+    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
+    "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
+    "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
+    "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
+    "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
+    "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
+    "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+  ]
+
+  package static let sysAdmin = CapabilitySet(rawValue: 1 << 21)
+  package static let all = CapabilitySet(rawValue: (1 << 41) - 1)
+
+  /// Docker's default: what a program that believes itself root commonly needs.
+  package static let dockerDefault = CapabilitySet(rawValue: [0, 1, 3, 4, 5, 6, 7, 8, 10, 13, 18, 27, 29, 31].bits)
+
+  /// The set of `CAP_…` names, or the first name that is none.
+  package init?(names: [String], unknown: inout String) {
+    self.init(rawValue: 0)
+    for name in names {
+      guard let bit = Self.names.firstIndex(of: name) else {
+        unknown = name
+        return nil
+      }
+      rawValue |= 1 << UInt64(bit)
+    }
+  }
+
+  /// `CAP_…` names in the kernel's order.
+  package var names: [String] {
+    Self.names.enumerated().filter { rawValue >> UInt64($0.offset) & 1 != 0 }.map(\.element)
+  }
+}
+
+extension [UInt64] {
+  fileprivate var bits: UInt64 { reduce(0) { $0 | 1 << $1 } }
+}
