@@ -90,4 +90,6 @@ int dhow_spawn(const char *path, char *const argv[], char *const envp[], const i
 
 char **dhow_environment(void);
 
+#include "streams.h"
+
 #endif

@@ -1,0 +1,104 @@
+// Calls of the monitor and of attached terminals that Swift cannot make itself: per-call non-blocking writes, unix
+// sockets named through a directory descriptor, pseudo-terminals, and pages given back to the kernel.
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+ssize_t dhow_write_nowait(int fd, const void *bytes, size_t count) {
+  struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+  return pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
+}
+
+ssize_t dhow_send_nowait(int fd, const void *head, size_t head_count, const void *body, size_t body_count) {
+  struct iovec parts[2] = {{.iov_base = (void *)head, .iov_len = head_count},
+                           {.iov_base = (void *)body, .iov_len = body_count}};
+  struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+  return sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+ssize_t dhow_receive_nowait(int fd, void *bytes, size_t count) { return recv(fd, bytes, count, MSG_DONTWAIT); }
+
+// The name is reached through /proc/self/fd, because an address holds 108 bytes and a runtime directory may be longer.
+static int name_in_directory(struct sockaddr_un *address, int directory, const char *name) {
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  int length = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", directory, name);
+  if (length < 0 || (size_t)length >= sizeof address->sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  return 0;
+}
+
+int dhow_unix_listen(int directory, const char *name) {
+  struct sockaddr_un address;
+  if (name_in_directory(&address, directory, name) < 0) return -1;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  // fchmod on an unbound socket sets the mode its name will have (unix(7), Linux).
+  if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0) {
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+  }
+  return fd;
+}
+
+int dhow_unix_connect(int directory, const char *name) {
+  struct sockaddr_un address;
+  if (name_in_directory(&address, directory, name) < 0) return -1;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+  }
+  return fd;
+}
+
+int dhow_socketpair(int fds[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds); }
+
+int dhow_read_signal(int fd, int *origin) {
+  struct signalfd_siginfo info;
+  ssize_t got = read(fd, &info, sizeof info);
+  if (got != (ssize_t)sizeof info) return -1;
+  *origin = info.ssi_code;
+  return (int)info.ssi_signo;
+}
+
+int dhow_window_size(int fd, uint16_t *rows, uint16_t *columns) {
+  struct winsize size;
+  if (ioctl(fd, TIOCGWINSZ, &size) < 0) return -1;
+  *rows = size.ws_row;
+  *columns = size.ws_col;
+  return 0;
+}
+int dhow_set_window_size(int fd, uint16_t rows, uint16_t columns) {
+  struct winsize size = {.ws_row = rows, .ws_col = columns};
+  return ioctl(fd, TIOCSWINSZ, &size);
+}
+int dhow_terminal_peer(int master) { return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); }
+
+void *dhow_map_pages(size_t size) {
+  void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return pages == MAP_FAILED ? NULL : pages;
+}
+int dhow_release_pages(void *pages, size_t size) { return madvise(pages, size, MADV_DONTNEED); }
+void dhow_trim_heap(void) { malloc_trim(0); }
