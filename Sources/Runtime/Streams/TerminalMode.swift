@@ -20,7 +20,7 @@ package struct WindowSize: Equatable, Sendable {
     self.init(rows: rows, columns: columns)
   }
 
-  func apply(to terminal: Int32) { _ = dhow_set_window_size(terminal, rows, columns) }
+  func apply(to terminal: Int32) { _ = dhow_set_window_size(terminal, columns, rows) }
 }
 
 /// The caller's terminal in raw mode: every key reaches the container. The mode found is restored when this value goes,
