@@ -33,7 +33,7 @@ package struct Trash {
   }
 
   /// Removes one thing in the trash.
-  func remove(_ name: String) throws(EngineError) {
+  package func remove(_ name: String) throws(EngineError) {
     try during("emptying the trash") {
       try faultPoint("store.trash.removing")
       let trash = try File.openDirectory(at: directory.root.raw, StatePath.trash)
