@@ -1,4 +1,5 @@
 package import Basics
+import LayerArchive
 import LinuxKernel
 internal import Glibc
 
@@ -37,7 +38,7 @@ package struct Trash {
     try during("emptying the trash") {
       try faultPoint("store.trash.removing")
       let trash = try File.openDirectory(at: directory.root.raw, StatePath.trash)
-      try removeTree(at: trash.raw, name)
+      try TreeRemoval.remove(at: trash.raw, name)
     }
   }
 
@@ -51,18 +52,4 @@ package struct Trash {
     }
     return failure
   }
-}
-
-private func removeTree(at parent: Int32, _ name: String) throws(SystemError) {
-  do throws(SystemError) {
-    try File.removeIfPresent(at: parent, name)
-    return
-  } catch {
-    guard error.errno == EISDIR || error.errno == EPERM else { throw error }
-  }
-  do {
-    let tree = try File.openDirectory(at: parent, name)
-    for entry in try File.list(tree.raw, shown: name) { try removeTree(at: tree.raw, entry.name) }
-  }
-  try File.removeIfPresent(at: parent, name, directory: true)
 }

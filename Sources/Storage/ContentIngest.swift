@@ -1,0 +1,213 @@
+package import Basics
+package import LinuxKernel
+package import OCI
+internal import Glibc
+
+/// Blobs and layers on their way into the store, together: all are staged, made durable by one syncfs(2), and published
+/// by a rename each. Whoever publishes the same thing first wins, and the loser takes the winner's (SECURITY C12). No lock
+/// is held while bytes flow.
+///
+/// What is pinned is kept by the garbage collector for as long as this value lives, published or not, until an image that
+/// is added to the index keeps it.
+package final class ContentIngest {
+  package let directory: StateDirectory
+  private let area: StagingArea
+  private var pinnedBlobs: Set<Digest> = []
+  private var pinnedLayers: Set<Digest> = []
+  private var stagedBlobs: [Digest] = []
+  private var stagedLayers: [Digest] = []
+  private var unnamed = 0
+
+  static let pinsName = "pins.json"
+  static let pinsVersion: Int64 = 1
+
+  package init(_ directory: StateDirectory) throws(EngineError) {
+    self.directory = directory
+    area = try StagingArea(in: directory)
+  }
+
+  /// Keeps blobs and layers from the garbage collector, whether they are in the store or will come. To be called before
+  /// one looks whether they are there.
+  package func pin(blobs: [Digest] = [], layers: [Digest] = []) throws(EngineError) {
+    let before = pinnedBlobs.count + pinnedLayers.count
+    pinnedBlobs.formUnion(blobs)
+    pinnedLayers.formUnion(layers)
+    guard pinnedBlobs.count + pinnedLayers.count > before else { return }
+    let json: JSON = [
+      "version": .integer(Self.pinsVersion), "blobs": JSON(pinnedBlobs.map(\.description)),
+      "layers": JSON(pinnedLayers.map(\.description)),
+    ]
+    // Under the lock, so that a collector sees the pin or has removed its garbage before we look for it.
+    let lock = try StoreLock.acquire(.content, in: directory, shared: true)
+    defer { withExtendedLifetime(lock) {} }
+    try during("keeping the image's content") {
+      try RecordFile.write(json, at: area.descriptor.raw, Self.pinsName, durable: false)
+      try faultPoint("store.content.pinned")
+    }
+  }
+
+  /// A new blob whose bytes come in pieces.
+  package func blob() throws(EngineError) -> BlobWriter {
+    unnamed += 1
+    let name = "incoming-\(unnamed)"
+    let file = try during("staging a blob") {
+      try File.open(at: area.descriptor.raw, name, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
+    }
+    return BlobWriter(self, name: name, file: file)
+  }
+
+  /// Stages a small blob that is in memory.
+  package func add(blob bytes: [UInt8]) throws(EngineError) -> Digest {
+    let writer = try blob()
+    try during("writing a blob") { try bytes.withUnsafeBytes { try writer.write($0) } }
+    return try writer.finish(expecting: nil, size: nil).digest
+  }
+
+  /// The writer is done: its file gets the name of its digest.
+  fileprivate func stage(_ name: String, as digest: Digest) throws(SystemError) {
+    try File.rename(at: area.descriptor.raw, name, to: area.descriptor.raw, "blob-\(digest.hex)")
+    if !stagedBlobs.contains(digest) { stagedBlobs.append(digest) }
+    try faultPoint("store.blob.staged")
+  }
+
+  fileprivate func remove(_ name: String) throws(SystemError) {
+    try File.removeIfPresent(at: area.descriptor.raw, name)
+  }
+
+  /// An empty tree for a layer that the store does not have; nil when it has it.
+  package func layer(_ diffID: Digest) throws(EngineError) -> LayerDraft? {
+    try pin(layers: [diffID])
+    if try LayerStore(directory).contains(diffID) || stagedLayers.contains(diffID) { return nil }
+    return try during("staging layer \(diffID.short)") {
+      let name = "layer-\(diffID.hex)"
+      try File.makeDirectory(at: area.descriptor.raw, name)
+      let tree = "\(name)/\(StatePath.layerTreeName)"
+      try File.makeDirectory(at: area.descriptor.raw, tree, mode: 0o755)
+      return LayerDraft(self, diffID, tree: try File.openDirectory(at: area.descriptor.raw, tree))
+    }
+  }
+
+  fileprivate func stage(_ record: LayerRecord) throws(EngineError) {
+    try during("staging layer \(record.diffID.short)") {
+      let path = "layer-\(record.diffID.hex)/\(StatePath.layerRecordName)"
+      try RecordFile.create(record.json, at: area.descriptor.raw, path, durable: false)
+      stagedLayers.append(record.diffID)
+      try faultPoint("store.layer.staged")
+    }
+  }
+
+  fileprivate func remove(layer diffID: Digest) throws(EngineError) {
+    try Trash(directory).discard(area.path("layer-\(diffID.hex)"))
+  }
+
+  /// The tree of a layer, staged here or in the store, for what one layer must know of those below it.
+  package func openTree(_ diffID: Digest) throws(EngineError) -> OwnedDescriptor {
+    guard stagedLayers.contains(diffID) else { return try LayerStore(directory).openTree(diffID) }
+    return try during("opening layer \(diffID.short)") {
+      try File.openDirectory(at: area.descriptor.raw, "layer-\(diffID.hex)/\(StatePath.layerTreeName)")
+    }
+  }
+
+  /// Makes everything staged durable and publishes it.
+  package func publish() throws(EngineError) {
+    try pin(blobs: stagedBlobs)
+    try during("publishing the image's content") {
+      if stagedBlobs.isEmpty && stagedLayers.isEmpty { return }
+      try File.syncFilesystem(area.descriptor.raw)
+      try faultPoint("store.content.synced")
+      for digest in stagedBlobs {
+        _ = try area.publish("blob-\(digest.hex)", as: StatePath.blob(digest), durable: false)
+        try faultPoint("store.blob.published")
+      }
+      for diffID in stagedLayers {
+        _ = try area.publish("layer-\(diffID.hex)", as: StatePath.layer(diffID), durable: false)
+        try faultPoint("store.layer.published")
+      }
+      try File.syncFilesystem(area.descriptor.raw)
+      stagedBlobs = []
+      stagedLayers = []
+    }
+  }
+}
+
+/// A blob being written: counted and hashed on the way.
+package final class BlobWriter {
+  private let ingest: ContentIngest
+  private let name: String
+  private let file: OwnedDescriptor
+  private var stream = SHA256Stream()
+  private var isFinished = false
+
+  fileprivate init(_ ingest: ContentIngest, name: String, file: consuming OwnedDescriptor) {
+    self.ingest = ingest
+    self.name = name
+    self.file = file
+  }
+
+  deinit {
+    // A blob given up half-way; if it cannot be removed now it goes with the staging area.
+    if !isFinished { try? ingest.remove(name) }
+  }
+
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(EngineError) {
+    try during("writing a blob") {
+      try faultPoint("store.blob.writing")
+      try File.writeAll(file.raw, bytes, shown: "a blob in \(ingest.directory.location.root)")
+    }
+    stream.update(bytes)
+  }
+
+  /// Ends the blob.
+  /// - Throws: `corrupt` when it is not the one expected (SECURITY B1); nothing of it is kept then.
+  package func finish(expecting digest: Digest?, size: Int64?) throws(EngineError) -> (digest: Digest, size: Int64) {
+    let found = stream.digest
+    if let size, size != stream.count {
+      throw EngineError(
+        .corrupt, "storing \(digest ?? found)", "it has \(stream.count) bytes, not \(size) as its descriptor says")
+    }
+    if let digest, digest != found {
+      if digest.algorithm != .sha256 {
+        throw EngineError(.unsupported, "storing \(digest)", "only sha256 digests can be checked")
+      }
+      throw EngineError(.corrupt, "storing \(digest)", "its content has the digest \(found)")
+    }
+    try during("storing \(found)") { try ingest.stage(name, as: found) }
+    isFinished = true
+    return (found, stream.count)
+  }
+}
+
+/// A layer being extracted.
+package final class LayerDraft {
+  private let ingest: ContentIngest
+  private let diffID: Digest
+  private var isFinished = false
+  /// The empty directory to extract into, mode 0755, owned by the caller.
+  package let tree: OwnedDescriptor
+
+  fileprivate init(_ ingest: ContentIngest, _ diffID: Digest, tree: consuming OwnedDescriptor) {
+    self.ingest = ingest
+    self.diffID = diffID
+    self.tree = tree
+  }
+
+  deinit {
+    // A layer given up half-way; if it cannot be removed now it goes with the staging area.
+    if !isFinished { try? ingest.remove(layer: diffID) }
+  }
+
+  /// Ends the layer.
+  /// - Parameter archive: digest and size of the uncompressed bytes that were extracted.
+  /// - Throws: `corrupt` when they are not those of the diff id (SECURITY B10); nothing of the layer is kept then.
+  package func finish(
+    archive: (digest: Digest, size: Int64), contentSize: Int64, entries: Int64
+  ) throws(EngineError) {
+    guard archive.digest == diffID else {
+      throw EngineError(
+        .corrupt, "extracting layer \(diffID)", "its uncompressed content has the digest \(archive.digest)")
+    }
+    try ingest.stage(
+      LayerRecord(diffID: diffID, contentSize: contentSize, archiveSize: archive.size, entries: entries))
+    isFinished = true
+  }
+}

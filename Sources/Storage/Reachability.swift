@@ -1,0 +1,52 @@
+package import Basics
+import LinuxKernel
+package import OCI
+
+/// The blobs and layers that something refers to: images of the index, containers, and who is just bringing them in.
+/// Meaningful for removal only while the exclusive `content` lock is held.
+package struct Reachability: Sendable {
+  package private(set) var blobs: Set<Digest> = []
+  package private(set) var layers: Set<Digest> = []
+
+  /// - Throws: `corrupt` when something that refers to content cannot be read: then nobody knows what is garbage, and
+  ///   nothing is removed until `system check --repair` has dealt with it.
+  package init(of directory: StateDirectory) throws(EngineError) {
+    try addImages(directory)
+    let containers = ContainerStore(directory)
+    for id in try containers.ids() {
+      guard let record = try containers.record(id) else { continue }
+      layers.formUnion(record.layers)
+    }
+    try addPins(directory)
+  }
+
+  private mutating func addImages(_ directory: StateDirectory) throws(EngineError) {
+    let images = ImageStore(directory)
+    // Whole indexes keep their own blob; what they list is kept by entries of its own.
+    blobs.formUnion(try images.index().entries.map(\.descriptor.digest))
+    for image in try images.list() {
+      let manifest = try images.manifest(of: image)
+      blobs.insert(manifest.config.digest)
+      blobs.formUnion(manifest.layers.map(\.digest))
+      if manifest.artifactKind == nil { layers.formUnion(try images.config(of: image).diffIDs) }
+    }
+  }
+
+  /// Pins of living staging areas. Those of dead ones count until they are swept, which does no harm.
+  private mutating func addPins(_ directory: StateDirectory) throws(EngineError) {
+    let areas = try during("listing the staging areas") {
+      try File.listIfPresent(at: directory.root.raw, StatePath.staging)
+    }
+    for area in areas {
+      let path = "\(StatePath.staging(area.name))/\(ContentIngest.pinsName)"
+      guard
+        let fields = try RecordFile.read(
+          at: directory.root.raw, path, version: ContentIngest.pinsVersion, subject: "a staging area")
+      else { continue }
+      try during("reading the pins of a staging area") {
+        blobs.formUnion(try fields.digests("blobs"))
+        layers.formUnion(try fields.digests("layers"))
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+import Basics
+import LinuxKernel
+@testable import Storage
+import Testing
+import TestSupport
+
+@Suite struct StoreLockTests {
+  private func isFree(_ kind: StoreLock.Kind, in store: StateDirectory, shared: Bool = false) throws -> Bool {
+    switch try StoreLock.attempt(kind, in: store, shared: shared) {
+    case .some: true
+    case nil: false
+    }
+  }
+
+  @Test func `an exclusive lock keeps others out, shared ones go together`() throws {
+    try withStore { store in
+      try store.prepare()
+      let other = try store.reopened()
+      do {
+        let shared = try StoreLock.acquire(.content, in: store, shared: true)
+        #expect(try isFree(.content, in: other, shared: true))
+        #expect(try !isFree(.content, in: other))
+        withExtendedLifetime(shared) {}
+      }
+      #expect(try isFree(.content, in: other))
+    }
+  }
+
+  /// SECURITY F9.
+  @Test func `a waiter says whom it waits for`() throws {
+    try withStore { store in
+      try store.prepare()
+      let other = try store.reopened()
+      var holder: StoreLock? = try StoreLock.acquire(.content, in: store)
+      var said: [String] = []
+      let lock = try StoreLock.acquire(.content, in: other, shared: false, patience: 1_000_000) {
+        said.append($0)
+        holder = nil
+      }
+      let pid = ProcessIdentity.current?.pid ?? 0
+      #expect(said == ["waiting for the store's images, which process \(pid) holds"])
+      withExtendedLifetime(lock) {}
+      withExtendedLifetime(holder) {}
+    }
+  }
+
+  @Test func `a container's lock is its own and goes with it`() throws {
+    try withStore { store in
+      let one = try store.makeContainer("one")
+      let two = try store.makeContainer("two")
+      let containers = ContainerStore(store)
+      let others = ContainerStore(try store.reopened())
+      let lock = try containers.lock(one.id, doing: "x")
+      #expect(try !isFree(.container(one.id), in: others.directory))
+      #expect(try isFree(.container(two.id), in: others.directory))
+      withExtendedLifetime(lock) {}
+    }
+  }
+}
