@@ -86,4 +86,11 @@ struct TestKitTests {
       try terminal.expect("42")
     }
   }
+
+  @Test(.requires(.debian))
+  func `the Debian fixture is a docker-archive of one layer`() throws {
+    let listing = try mustRun(["tar", "--list", "--file", ImageFixture.debian()]).lines
+    #expect(listing.contains("manifest.json"))
+    #expect(listing.count { $0.hasSuffix("/layer.tar") } == 1)
+  }
 }

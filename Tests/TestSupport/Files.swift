@@ -90,7 +90,7 @@ package func makeTemporaryDirectory(_ stem: String, mode: UInt32 = 0o700) throws
 }
 
 /// Gives a file to an account; needs root unless it is the caller's own.
-package func giveAway(_ path: String, to account: Account) throws {
+package func giveAway(_ path: String, to account: TestAccount) throws {
   guard account.uid != getuid() else { return }
   guard lchown(path, account.uid, account.gid) == 0 else { throw FixtureError("chown \(path): \(lastError())") }
 }

@@ -17,16 +17,16 @@ package enum Identity: Sendable, Equatable {
   package static var callerIsRoot: Bool { getuid() == 0 }
 
   /// Name, ids and home of the unprivileged user; nil if there is none on this machine.
-  package static let unprivilegedAccount: Account? =
+  package static let unprivilegedAccount: TestAccount? =
     callerIsRoot
-    ? Account(named: environmentVariable("DHOW_TEST_USER") ?? "alice") : Account(uid: getuid())
+    ? TestAccount(named: environmentVariable("DHOW_TEST_USER") ?? "alice") : TestAccount(uid: getuid())
 
   /// The account programs of this identity run in.
-  package var account: Account? {
+  package var account: TestAccount? {
     switch self {
-    case .caller: Account(uid: getuid())
+    case .caller: TestAccount(uid: getuid())
     case .unprivileged: Identity.unprivilegedAccount
-    case .root: Identity.callerIsRoot ? Account(uid: 0) : nil
+    case .root: Identity.callerIsRoot ? TestAccount(uid: 0) : nil
     }
   }
 
@@ -46,7 +46,7 @@ package enum Identity: Sendable, Equatable {
 }
 
 /// An entry of the password file.
-package struct Account: Sendable, Equatable {
+package struct TestAccount: Sendable, Equatable {
   package let name: String
   package let uid: UInt32
   package let gid: UInt32

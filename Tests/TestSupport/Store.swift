@@ -71,16 +71,20 @@ package final class Store {
   /// Marks every process of this store that keeps its environment, so that clean-up finds it.
   package var environment: [String: String] { ["DHOW_TEST_STORE": directory] }
 
-  /// The named fault points a command passes, in order, each once.
-  package func faultPointsPassed(by arguments: [String], input: [UInt8]? = nil) throws -> [String] {
+  /// The named fault points a command passes in all its processes, in order of their first passage, with how often.
+  package func faultPointsPassed(by arguments: [String], input: [UInt8]? = nil) throws -> [(name: String, count: Int)] {
     serial += 1
     let trace = "\(directory)/trace.\(serial)"
     try write("", to: trace, mode: 0o666)
     let outcome = try dhow(arguments, input: input, environment: ["DHOW_FAULT_TRACE": trace])
     guard outcome.succeeded else { throw FixtureError(outcome.description) }
-    var seen: [String] = []
-    for line in try readText(trace).split(separator: "\n").map(String.init) where !seen.contains(line) {
-      seen.append(line)
+    var seen: [(name: String, count: Int)] = []
+    for line in try readText(trace).split(separator: "\n").map(String.init) {
+      if let index = seen.firstIndex(where: { $0.name == line }) {
+        seen[index].count += 1
+      } else {
+        seen.append((line, 1))
+      }
     }
     return seen
   }
@@ -115,6 +119,12 @@ package final class Store {
   /// Loads the debootstrap fixture as `debian:latest`.
   package func loadDebian() throws {
     try must("load", "-q", "-i", ImageFixture.debian(), timeout: 300)
+  }
+
+  /// Every path below the root directory, without the contents of files: to see that a command left nothing. As root, or as
+  /// the identity itself.
+  package func paths(below folder: String = "") throws -> [String] {
+    try mustRun(["find", root + folder, "-mindepth", "1", "-printf", "%P\\n"]).lines.sorted()
   }
 
   /// Something to undo at the end, the last one first, whether the test fails or not.

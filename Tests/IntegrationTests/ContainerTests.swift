@@ -1,0 +1,150 @@
+import TestSupport
+import Testing
+
+/// The life of a container as a user sees it: status, streams, signals, records.
+@Suite(.serialized, .runsContainers)
+struct ContainerTests {
+  private func withBusybox(_ body: (Store) throws -> Void) throws {
+    try withStore { store in
+      try store.loadBusybox()
+      try body(store)
+    }
+  }
+
+  @Test func `a program's output, errors, input and exit code are ours`() throws {
+    try withBusybox { store in
+      let outcome = try store.dhow(
+        "run", "--rm", "-i", "--network", "none", "busybox", "sh", "-c", "cat; echo err >&2; exit 7",
+        input: Array("in\n".utf8))
+      #expect(outcome.status == 7)
+      #expect(outcome.out == "in")
+      #expect(outcome.err == "err")
+      #expect(!outcome.outputHeldOpen)
+    }
+  }
+
+  @Test func `ten megabytes come through unchanged, and from the log, too`() throws {
+    try withBusybox { store in
+      let script = "yes 0123456789abcde | head -c 10000000"
+      let outcome = try store.dhow("run", "--name", "c", "--network", "none", "busybox", "sh", "-c", script)
+      #expect(outcome.stdout.count == 10_000_000)
+      let logged = try store.must("logs", "c").stdout
+      #expect(logged == outcome.stdout)
+    }
+  }
+
+  @Test func `a signal to the command in front reaches the program`() throws {
+    try withBusybox { store in
+      let script = "trap 'echo caught; exit 9' TERM; echo ready; while :; do sleep 0.1; done"
+      let child = try store.start(["run", "--rm", "--network", "none", "busybox", "sh", "-c", script])
+      #expect(child.waitForOutput("ready"))
+      child.signal(15)
+      let outcome = child.wait(timeout: 20)
+      #expect(outcome.status == 9, "\(outcome)")
+      #expect(outcome.out == "ready\ncaught")
+    }
+  }
+
+  @Test func `a program that dies by a signal gives 128 and its number`() throws {
+    try withBusybox { store in
+      let child = try store.start([
+        "run", "--name", "c", "--network", "none", "busybox", "sh", "-c", "echo ready; sleep 100",
+      ])
+      #expect(child.waitForOutput("ready"))
+      try store.must("kill", "c")
+      #expect(child.wait(timeout: 20).status == 137)
+      #expect(try store.must("inspect", "--format", "{{.State.ExitCode}}", "c").out == "137")
+    }
+  }
+
+  @Test func `detached, listed, joined, stopped and removed`() throws {
+    try withBusybox { store in
+      let started = try store.must("run", "-d", "--name", "web", "--network", "none", "busybox", "sleep", "100")
+      #expect(started.out.utf8.count == 64)
+      #expect(!started.outputHeldOpen)
+      #expect(try store.must("ps", "--format", "{{.Names}} {{.Image}} {{.State}}").out == "web busybox running")
+      #expect(try store.must("exec", "web", "sh", "-c", "exit 0; true").status == 0)
+      #expect(try store.dhow("exec", "web", "sh", "-c", "exit 4").status == 4)
+      #expect(try store.dhow("exec", "web", "nosuchprogram").status == 127)
+      #expect(try store.must("stop", "-t", "1", "web").out == "web")
+      #expect(try store.must("ps", "-a", "--format", "{{.Names}} {{.State}}").out == "web exited")
+      #expect(try store.must("rm", "web").out == "web")
+      #expect(store.processes() == [])
+    }
+  }
+
+  @Test func `the changes of a file system are listed and come with a restart`() throws {
+    try withBusybox { store in
+      try store.must(
+        "run", "--name", "c", "--network", "none", "busybox", "sh", "-c", "echo x >/new; rm /bin/vi; touch /etc/passwd")
+      let changes = try store.must("diff", "c").lines
+      #expect(changes.contains("A /new"))
+      #expect(changes.contains("D /bin/vi"))
+      #expect(changes.contains("C /etc"))
+      let again = try store.must("start", "-a", "c")
+      #expect(again.status == 0)
+      #expect(try store.must("diff", "c").lines == changes)
+    }
+  }
+
+  @Test func `twenty at once`() throws {
+    try withBusybox { store in
+      let children = try (0..<20).map { index in
+        try store.start(["run", "--rm", "--network", "none", "busybox", "echo", "\(index)"])
+      }
+      for (index, child) in children.enumerated() {
+        let outcome = child.wait(timeout: 60)
+        #expect(outcome.out == "\(index)", "\(outcome)")
+      }
+      #expect(try store.must("ps", "-aq").out == "")
+      #expect(store.processes() == [])
+    }
+  }
+
+  @Test func `one of two creates of a name wins, the other names the winner`() throws {
+    try withBusybox { store in
+      let children = try (0..<8).map { _ in try store.start(["create", "--name", "one", "busybox", "true"]) }
+      let outcomes = children.map { $0.wait() }
+      #expect(outcomes.count { $0.status == 0 } == 1)
+      for outcome in outcomes where outcome.status != 0 {
+        #expect(outcome.status == 125, "\(outcome)")
+        #expect(outcome.err.contains("one"), "\(outcome)")
+      }
+      #expect(try store.must("ps", "-aq").lines.count == 1)
+    }
+  }
+
+  @Test func `a container has only standard descriptors, and its own user, host name and processes`() throws {
+    try withBusybox { store in
+      let script = "ls /proc/self/fd | wc -l; id -u; hostname; ps | wc -l; grep -c . /etc/hosts; pwd"
+      let outcome = try store.must(
+        "run", "--rm", "--network", "none", "--hostname", "box", "busybox", "sh", "-c", script)
+      // Four: ls itself has the directory open.
+      #expect(outcome.lines.prefix(3) == ["4", "0", "box"])
+      #expect(outcome.lines.last == "/")
+    }
+  }
+
+  @Test func `a store can be moved`() throws {
+    try withBusybox { store in
+      try store.must("create", "--name", "c", "--network", "none", "busybox", "echo", "moved")
+      let moved = store.directory + "/elsewhere"
+      try mustRun(["mv", store.root, moved])
+      let outcome = try run(
+        [DhowBinary.path, "--root", moved, "--runroot", store.runroot, "start", "-a", "c"], as: store.identity,
+        environment: store.environment)
+      #expect(outcome.out == "moved", "\(outcome)")
+      try mustRun(["mv", moved, store.root])
+    }
+  }
+
+  @Test func `prune, reset and check do as they say`() throws {
+    try withBusybox { store in
+      try store.must("run", "--name", "c", "--network", "none", "busybox", "true")
+      #expect(try store.must("system", "check").status == 0)
+      try store.must("system", "reset", "--force")
+      #expect(try store.must("images", "-q").out == "")
+      #expect(try store.must("ps", "-aq").out == "")
+    }
+  }
+}
