@@ -90,6 +90,10 @@ int dhow_window_size(int fd, uint16_t *rows, uint16_t *columns) {
   *columns = size.ws_col;
   return 0;
 }
+int dhow_set_window_size(int terminal, uint16_t columns, uint16_t rows) {
+  struct winsize size = {.ws_row = rows, .ws_col = columns};
+  return ioctl(terminal, TIOCSWINSZ, &size);
+}
 int dhow_terminal_peer(int master) { return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); }
 
 void *dhow_map_pages(size_t size) {

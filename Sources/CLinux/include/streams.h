@@ -18,6 +18,7 @@ int dhow_socketpair(int fds[2]);
 // The next signal of a signalfd and its si_code, or -1.
 int dhow_read_signal(int fd, int *origin);
 int dhow_window_size(int fd, uint16_t *rows, uint16_t *columns);
+int dhow_set_window_size(int terminal, uint16_t columns, uint16_t rows);
 // The slave of a pseudo-terminal, opened without becoming the controlling terminal (TIOCGPTPEER, kernel 4.13).
 int dhow_terminal_peer(int master);
 // Anonymous pages; NULL when there is no memory.
