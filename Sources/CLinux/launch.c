@@ -48,8 +48,3 @@ void dhow_unmap_stack(void *stack, size_t size) {
   size_t page = (size_t)getpagesize();
   munmap((char *)stack - page, size + page);
 }
-
-int dhow_set_window_size(int terminal, uint16_t columns, uint16_t rows) {
-  struct winsize size = {.ws_row = rows, .ws_col = columns};
-  return ioctl(terminal, TIOCSWINSZ, &size);
-}

@@ -135,5 +135,4 @@ int64_t dhow_namespace_owner(int fd);
 // Maps memory for a child's stack with a guard page below; NULL on failure.
 void *dhow_map_stack(size_t size);
 void dhow_unmap_stack(void *stack, size_t size);
-int dhow_set_window_size(int terminal, uint16_t columns, uint16_t rows);
 #endif
