@@ -2,7 +2,7 @@
 # make test         everything this machine can test: the second
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help deps build debug unit integration test check fmt bench install release quickstart clean
+.PHONY: help deps build debug unit integration test check docs fmt bench install release quickstart clean
 
 # Where `install` and `quickstart` put the program; root's default is for everybody.
 PREFIX ?= $(shell if [ "$$(id -u)" = 0 ]; then echo /usr/local; else echo "$$HOME/.local"; fi)
@@ -35,6 +35,9 @@ test: ## everything this machine can run
 
 check: ## format, imports, module edges, sizes, words, licence, shell, docs in step
 	@scripts/check
+
+docs: ## writes man pages and completions from the flag table and the pages' prose
+	@. scripts/common.sh; find_swift; swift build --product dhow; .build/debug/dhow __docs .
 
 fmt: ## lays the sources out
 	@. scripts/common.sh; find_swift; swift format --in-place --parallel --recursive Sources Tests Package.swift
