@@ -9,7 +9,7 @@
 package import Basics
 internal import CLinux
 internal import Glibc
-package import LinuxKernel
+internal import LinuxKernel
 
 /// What happens with a container's stdin.
 package enum StdinPolicy: Sendable {
@@ -121,11 +121,18 @@ package final class Monitor {
 
   /// Serves the container until it has ended and all have their output.
   /// - Parameters:
-  ///   - pid: PID 1 of the container, a child of this process, behind `pidfd`.
-  ///   - terminal: the master of its terminal, exactly when the plan has one.
+  ///   - process: PID 1 of the container, a child of this process, with a terminal exactly when the plan has one.
   ///   - finish: writes the exit record and cleans up; called once, after the log is complete and before anybody is told.
   /// - Returns: how PID 1 ended.
   package func run(
+    _ process: consuming LaunchedProcess, finish: (ExitStatus) -> Void
+  ) throws(EngineError) -> ExitStatus {
+    let terminal = process.terminal >= 0 ? OwnedDescriptor(owning: process.terminal) : nil
+    return try run(pid: process.pid, pidfd: process.pidfd, terminal: terminal, finish: finish)
+  }
+
+  /// As above, for a process that is described by its parts.
+  func run(
     pid: Int32, pidfd: consuming OwnedDescriptor, terminal: consuming OwnedDescriptor?,
     finish: (ExitStatus) -> Void
   ) throws(EngineError) -> ExitStatus {
