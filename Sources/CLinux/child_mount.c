@@ -289,10 +289,19 @@ static long mount_in_root(struct child *child, const struct dhow_operation *op) 
 }
 
 static long make_device(struct child *child, const struct dhow_operation *op) {
-  int directory = child->slots[op->a];
-  long result = raw(SYS_mknodat, directory, op->path, op->value, op->value2);
+  char parent[PATH_MAX];
+  size_t used = 0, name = 0;
+  for (size_t i = 0; op->path[i]; i++)
+    if (op->path[i] == '/') name = i + 1;
+  long directory = append(parent, &used, op->path, name);
+  if (directory < 0) return directory;
+  directory = child_make_target(child, child->slots[op->a], name ? parent : ".",
+                                DHOW_FLAG_CREATE | DHOW_FLAG_DIRECTORY | DHOW_FLAG_NO_LINKS);
+  if (directory < 0) return directory;
+  long result = raw(SYS_mknodat, directory, op->path + name, op->value, op->value2);
   if (result >= 0 && (op->device || op->inode))
-    result = raw(SYS_fchownat, directory, op->path, op->device, op->inode, NO_FOLLOW);
+    result = raw(SYS_fchownat, directory, op->path + name, op->device, op->inode, NO_FOLLOW);
+  raw(SYS_close, directory);
   return result;
 }
 

@@ -3,11 +3,13 @@
 #include "child.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int dhow_control_pair(int sockets[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets); }
@@ -47,4 +49,17 @@ void *dhow_map_stack(size_t size) {
 void dhow_unmap_stack(void *stack, size_t size) {
   size_t page = (size_t)getpagesize();
   munmap((char *)stack - page, size + page);
+}
+
+int dhow_set_window_size(int terminal, uint16_t columns, uint16_t rows) {
+  struct winsize size = {.ws_row = rows, .ws_col = columns};
+  return ioctl(terminal, TIOCSWINSZ, &size);
+}
+
+int dhow_permitted_capabilities(uint64_t *permitted) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &header, data) < 0) return -1;
+  *permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
+  return 0;
 }

@@ -132,6 +132,8 @@ int dhow_stub_image(void);
 int dhow_namespace_type(int fd);
 // The owner's uid of a user namespace (NS_GET_OWNER_UID), -1 and errno.
 int64_t dhow_namespace_owner(int fd);
+// The capabilities this process may pass on (capget(2), permitted). 0, or -1 and errno.
+int dhow_permitted_capabilities(uint64_t *permitted);
 // Maps memory for a child's stack with a guard page below; NULL on failure.
 void *dhow_map_stack(size_t size);
 void dhow_unmap_stack(void *stack, size_t size);

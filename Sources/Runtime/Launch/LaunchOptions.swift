@@ -1,3 +1,6 @@
+package import LinuxKernel
+package import OCI
+
 /// Where a container's root file system comes from. All paths are the host's, in a tree that only the user writes.
 package enum RootFileSystem: Sendable, Equatable {
   /// `lower`: layer trees, the topmost first. `volatile` leaves out all syncing and is for `--rm` only.
@@ -20,12 +23,15 @@ package struct LaunchOptions: Sendable {
   package var rootFileSystem: RootFileSystem
   /// We run in a user namespace of ours: no device nodes can be made, and overlay keeps its marks in user.* attributes.
   package var inUserNamespace: Bool
-  /// setgroups(2) is denied, as in a namespace with a single id.
-  package var setgroupsDenied = false
+  /// The caller's supplementary groups stay: setgroups(2) is denied, as in a namespace with a single id, or the user
+  /// wants to keep them.
+  package var keepsGroups = false
   /// A directory of cgroup v2 to be born in.
   package var cgroup: Int32?
   /// cgroup.procs files that the child is written to before it goes on.
   package var cgroupProcs: [String] = []
+  /// What the container sees at /sys/fs/cgroup.
+  package var cgroupView = CgroupView.none
   /// An already compiled filter; nil when the spec asks for none.
   package var seccomp: SeccompProgram?
   /// `--init`: our PID 1 in front of the program.
@@ -34,7 +40,8 @@ package struct LaunchOptions: Sendable {
   package var hidesBinary = false
   /// The signal the program gets when the launching process dies; 0 for none.
   package var deathSignal: Int32 = 9
-  /// A process whose namespaces are joined wherever the spec gives a path of it; kept open by the caller.
+  /// Containers whose namespaces are joined instead of made: the process and the kinds.
+  package var joins: [NamespaceJoin] = []
   package var umask: UInt32 = 0o022
 
   package init(doing: String, rootFileSystem: RootFileSystem, inUserNamespace: Bool) {
@@ -42,6 +49,27 @@ package struct LaunchOptions: Sendable {
     self.rootFileSystem = rootFileSystem
     self.inUserNamespace = inUserNamespace
   }
+}
+
+/// Namespaces of a living process to join (setns(2) with a pidfd, kernel 5.8).
+package struct NamespaceJoin: Sendable, Equatable {
+  package var process: ProcessIdentity
+  package var types: [RuntimeSpec.NamespaceType]
+
+  package init(process: ProcessIdentity, types: [RuntimeSpec.NamespaceType]) {
+    self.process = process
+    self.types = types
+  }
+}
+
+/// The cgroup file systems of a container.
+package enum CgroupView: Sendable, Equatable {
+  /// An empty directory.
+  case none
+  /// The unified hierarchy, rooted at the container's cgroup by its cgroup namespace.
+  case unified
+  /// cgroup v1: host directories of the container's own cgroups by controller name.
+  case controllers([String: String])
 }
 
 /// A system call filter as the kernel takes it: `struct sock_filter` of 8 bytes each (seccomp(2)).

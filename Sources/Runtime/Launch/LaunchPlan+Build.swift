@@ -28,7 +28,7 @@ extension LaunchPlan {
     } else {
       openDirectory("/proc", into: procSlot, host: true, magic: FileSystemMagic.proc)
     }
-    try addMounts(spec, bindsDevices: userNamespace, doing: options.doing)
+    try addMounts(spec, bindsDevices: userNamespace, cgroups: options.cgroupView, doing: options.doing)
     if case .terminal(let columns, let rows) = stdio { addTerminal(columns, rows, console: devSlot) }
     addProtection(spec.linux)
     if namespaces.unshareFlags != 0 { value(DHOW_OP_UNSHARE, "making a cgroup namespace", namespaces.unshareFlags) }
@@ -40,7 +40,7 @@ extension LaunchPlan {
     try addLimits(spec.process.rlimits)
     add(DHOW_OP_KEYRING, "making a session keyring") { op, arena in op.text = arena.string("dhow") }
     addStdio(stdio, owner: spec.process.user.uid)
-    try addCredentials(spec.process, seccomp: options.seccomp, setgroupsDenied: options.setgroupsDenied)
+    try addCredentials(spec.process, seccomp: options.seccomp, keepsGroups: options.keepsGroups)
     value(DHOW_OP_UMASK, "setting the umask", UInt64(spec.process.user.umask ?? options.umask))
     if options.deathSignal != 0 {
       value(DHOW_OP_DEATH_SIGNAL, "asking for a death signal", UInt64(options.deathSignal))

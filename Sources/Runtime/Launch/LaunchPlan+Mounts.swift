@@ -74,12 +74,15 @@ extension LaunchPlan {
   }
 
   /// The mounts of the spec, in order; devices are made as soon as /dev is there.
-  mutating func addMounts(_ spec: RuntimeSpec, bindsDevices: Bool, doing: String) throws(EngineError) {
+  mutating func addMounts(
+    _ spec: RuntimeSpec, bindsDevices: Bool, cgroups: CgroupView, doing: String
+  ) throws(EngineError) {
     for mount in spec.mounts {
       let options = MountOptions(mount.options)
       switch mount.type {
       case "proc": attachProc(mount, options)
       case "bind", "none", "": try addBind(mount, options, doing: doing)
+      case "cgroup": try addCgroups(mount, cgroups, doing: doing)
       case "tmpfs" where mount.destination == "/dev":
         addFileSystem(mount, options, keep: devSlot, magic: FileSystemMagic.tmpfs)
         addDevices(spec.linux.devices, binds: bindsDevices)
@@ -91,6 +94,30 @@ extension LaunchPlan {
 
   /// The file systems of the kernel are mounted on real directories only, never through links (CVE-2023-28642).
   private static let strictTargets: Set<String> = ["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"]
+
+  /// The container's own subtree and nothing above it (CVE-2023-25809).
+  private mutating func addCgroups(
+    _ mount: RuntimeSpec.Mount, _ view: CgroupView, doing: String
+  ) throws(EngineError) {
+    switch view {
+    case .none: break
+    case .unified:
+      var unified = mount
+      unified.type = "cgroup2"
+      addFileSystem(unified, MountOptions(mount.options), keep: -1, magic: 0)
+    case .controllers(let directories):
+      let base = RuntimeSpec.Mount(
+        destination: mount.destination, type: "tmpfs", source: "tmpfs",
+        options: ["nosuid", "noexec", "nodev", "mode=755", "size=4k"])
+      addFileSystem(base, MountOptions(base.options), keep: -1, magic: 0)
+      for (controller, path) in directories.sorted(by: { $0.key < $1.key }) {
+        let bind = RuntimeSpec.Mount(
+          destination: mount.destination + "/" + controller, type: "bind", source: path,
+          options: ["bind"] + mount.options)
+        try addBind(bind, MountOptions(bind.options), doing: doing)
+      }
+    }
+  }
 
   private mutating func attachProc(_ mount: RuntimeSpec.Mount, _ options: MountOptions) {
     add(DHOW_OP_ATTACH, "mounting proc on \(mount.destination)") { op, arena in

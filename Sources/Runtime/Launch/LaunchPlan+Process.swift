@@ -60,11 +60,11 @@ extension LaunchPlan {
   /// Ids, capabilities, no_new_privs and the filter, in the one order in which each still has the rights it needs:
   /// the bounding set while we are root, the filter as late as possible, so that it need not allow our own calls.
   mutating func addCredentials(
-    _ process: RuntimeSpec.Process, seccomp: SeccompProgram?, setgroupsDenied: Bool
+    _ process: RuntimeSpec.Process, seccomp: SeccompProgram?, keepsGroups: Bool
   ) throws(EngineError) {
     let sets = try CapabilitySets(process.capabilities)
     value(DHOW_OP_BOUNDING, "dropping capabilities", sets.bounding.rawValue)
-    if !setgroupsDenied {
+    if !keepsGroups {
       let groups = process.user.additionalGids
       add(DHOW_OP_GROUPS, "setting the supplementary groups") { op, arena in
         op.data = arena.bytes(groups)
