@@ -51,11 +51,6 @@ void dhow_unmap_stack(void *stack, size_t size) {
   munmap((char *)stack - page, size + page);
 }
 
-int dhow_set_window_size(int terminal, uint16_t columns, uint16_t rows) {
-  struct winsize size = {.ws_row = rows, .ws_col = columns};
-  return ioctl(terminal, TIOCSWINSZ, &size);
-}
-
 int dhow_permitted_capabilities(uint64_t *permitted) {
   struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   struct __user_cap_data_struct data[2];
