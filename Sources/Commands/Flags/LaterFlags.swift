@@ -1,0 +1,65 @@
+extension ContainerFlags {
+  /// Flags of docker and podman that this version does not have, each refused by one sentence.
+  static var later: [Flag<ContainerOptions>] { networks + health + devices + windows + podman }
+
+  private static let ports = "published ports are not in this version yet; --network host shares the host's"
+  private static let addresses = "networks with addresses are not in this version yet"
+  private static let checks = "health checks are not in this version yet"
+  private static let throttles = "limits of single devices are not in this version yet"
+  private static let onlyWindows = "this is a limit of Windows containers"
+  private static let realTime = "real-time limits need cgroup v1 as root"
+  private static let notYet = "not in this version yet"
+
+  private static var networks: [Flag<ContainerOptions>] {
+    [
+      .refused("publish", "p", "list", because: ports),
+      .refused("publish-all", "P", because: ports),
+      .refused("expose", nil, "list", because: ports),
+      .refused("link", nil, "list", because: "links come with networks, which are not in this version yet"),
+      .refused("network-alias", nil, "list", because: addresses).alsoNamed("net-alias"),
+      .refused("ip", nil, "string", because: addresses),
+      .refused("ip6", nil, "string", because: addresses),
+      .refused("link-local-ip", nil, "list", because: addresses),
+      .refused("mac-address", nil, "string", because: addresses),
+    ]
+  }
+
+  private static var health: [Flag<ContainerOptions>] {
+    ["health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period", "health-timeout",
+      "health-on-failure", "health-startup-cmd", "health-startup-interval", "health-startup-retries",
+      "health-startup-success", "health-startup-timeout", "health-log-destination", "health-max-log-count",
+      "health-max-log-size",
+    ].map { .refused($0, nil, "string", because: checks) }
+  }
+
+  private static var devices: [Flag<ContainerOptions>] {
+    ["blkio-weight-device", "device-read-bps", "device-read-iops", "device-write-bps", "device-write-iops"].map {
+      Flag.refused($0, nil, "list", because: throttles)
+    } + [
+      .refused("device-cgroup-rule", nil, "list", because: "rules for devices in cgroups need the host's root"),
+      .refused("gpus", nil, "gpu-request", because: "CDI devices are not in this version yet"),
+      .refused("oom-kill-disable", because: "only cgroup v1 can switch the OOM killer off"),
+      .refused(
+        "storage-opt", nil, "list",
+        because: "quotas need a filesystem with project quotas and root; a sized tmpfs is --tmpfs /DIR:size=1g"),
+      .refused("volumes-from", nil, "list", because: "volumes are not in this version yet; use -v with a host directory"),
+      .refused("use-api-socket", because: "the HTTP API is not in this version yet"),
+    ]
+  }
+
+  private static var windows: [Flag<ContainerOptions>] {
+    ["cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops"].map { .refused($0, nil, "int", because: onlyWindows) }
+      + ["cpu-rt-period", "cpu-rt-runtime"].map { .refused($0, nil, "int", because: realTime) }
+  }
+
+  private static var podman: [Flag<ContainerOptions>] {
+    ["arch", "authfile", "cert-dir", "cgroup-conf", "chrootdirs", "conmon-pidfile", "creds", "decryption-key", "env-merge",
+      "gidmap", "group-entry", "hosts-file", "hostuser", "image-volume", "init-ctr", "init-path", "os", "passwd-entry",
+      "personality", "pod", "pod-id-file", "preserve-fd", "preserve-fds", "rdt-class", "requires", "retry", "retry-delay",
+      "sdnotify", "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd", "timeout",
+      "uidmap", "unsetenv", "variant",
+    ].map { .refused($0, nil, "string", because: notYet) }
+      + ["env-host", "no-hostname", "no-hosts", "passwd", "read-only-tmpfs", "replace", "rmi", "tls-verify", "unsetenv-all"]
+      .map { .refused($0, because: notYet) }
+  }
+}

@@ -1,0 +1,43 @@
+internal import Basics
+internal import Glibc
+internal import LinuxKernel
+
+/// Files of the caller that flags name.
+enum LocalFile {
+  /// The whole of a file.
+  /// - Throws: `EngineError` that names the file and the cause.
+  static func read(_ path: String, limit: Int, doing: String) throws(EngineError) -> [UInt8] {
+    do throws(SystemError) {
+      return try File.readAll(path, limit: limit)
+    } catch {
+      throw error.engineError(doing)
+    }
+  }
+
+  /// `path` made absolute without looking at the files: relative ones from the working directory, `~` from HOME, and
+  /// `.`, `..` and double slashes taken out.
+  static func absolute(_ path: String) throws(FlagValueError) -> String {
+    var whole = path
+    if path == "~" || path.hasPrefix("~/") {
+      guard let home = getenv("HOME") else { throw FlagValueError("'~' is not known: HOME is not set") }
+      whole = String(cString: home) + path.dropFirst()
+    }
+    if !whole.hasPrefix("/") {
+      guard let directory = getcwd(nil, 0) else {
+        throw FlagValueError("'\(path)' is relative, and the working directory does not exist any more")
+      }
+      defer { free(directory) }
+      whole = String(cString: directory) + "/" + whole
+    }
+    return cleaned(whole)
+  }
+
+  /// An absolute path without `.`, `..`, double slashes and a slash at its end.
+  static func cleaned(_ path: String) -> String {
+    var parts: [Substring] = []
+    for part in path.split(separator: "/") where part != "." {
+      if part == ".." { _ = parts.popLast() } else { parts.append(part) }
+    }
+    return "/" + parts.joined(separator: "/")
+  }
+}
