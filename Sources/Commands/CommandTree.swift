@@ -2,7 +2,7 @@
 package enum CommandMeaning {
   case verb(any Command.Type)
   /// A noun with verbs below it.
-  case noun(summary: String, verbs: [CommandEntry])
+  case noun(summary: String, verbs: () -> [CommandEntry])
   /// Comes with a later version; the sentence says what does the same until then, or is empty.
   case later(String)
   /// Will not come; the sentence says why and what to use instead.
@@ -55,21 +55,59 @@ package struct CommandEntry {
 package enum CommandTree {
   package static var entries: [CommandEntry] { verbs + nouns + hidden + later + never }
 
+  /// Finds a word at the top without building more of the tree than it needs.
+  static func entry(_ word: String) -> CommandEntry? {
+    func find(_ entries: [CommandEntry]) -> CommandEntry? { entries.first { $0.answers(to: word) } }
+    return find(verbs) ?? find(nouns) ?? find(hidden) ?? find(later) ?? find(never)
+  }
+
   static var verbs: [CommandEntry] {
     [
+      CommandEntry("attach", AttachCommand.self),
+      CommandEntry("create", CreateCommand.self),
+      CommandEntry("diff", DiffCommand.self),
+      CommandEntry("exec", ExecCommand.self),
+      CommandEntry("inspect", InspectCommand.self),
+      CommandEntry("kill", KillCommand.self),
+      CommandEntry("rename", RenameCommand.self),
+      CommandEntry("restart", RestartCommand.self),
+      CommandEntry("rm", RmCommand.self),
+      CommandEntry("run", RunCommand.self),
+      CommandEntry("start", StartCommand.self),
+      CommandEntry("stop", StopCommand.self),
+      CommandEntry("unshare", UnshareCommand.self),
       CommandEntry("version", VersionCommand.self),
+      CommandEntry("wait", WaitCommand.self),
     ]
   }
 
   static var nouns: [CommandEntry] {
     [
-      CommandEntry("container", .noun(summary: "Manage containers", verbs: container)),
-      CommandEntry("image", .noun(summary: "Manage images", verbs: image)),
-      CommandEntry("system", .noun(summary: "Manage the store and this host", verbs: system)),
+      CommandEntry("container", .noun(summary: "Manage containers", verbs: { container })),
+      CommandEntry("image", .noun(summary: "Manage images", verbs: { image })),
+      CommandEntry("system", .noun(summary: "Manage the store and this host", verbs: { system })),
     ]
   }
 
-  static var container: [CommandEntry] { containerLater }
+  static var container: [CommandEntry] {
+    [
+      CommandEntry("attach", AttachCommand.self),
+      CommandEntry("create", CreateCommand.self),
+      CommandEntry("diff", DiffCommand.self),
+      CommandEntry("exec", ExecCommand.self),
+      CommandEntry("exists", ContainerExistsCommand.self),
+      CommandEntry("inspect", ContainerInspectCommand.self),
+      CommandEntry("kill", KillCommand.self),
+      CommandEntry("rename", RenameCommand.self),
+      CommandEntry("restart", RestartCommand.self),
+      CommandEntry("rm", RmCommand.self, "remove"),
+      CommandEntry("run", RunCommand.self),
+      CommandEntry("start", StartCommand.self),
+      CommandEntry("stop", StopCommand.self),
+      CommandEntry("wait", WaitCommand.self),
+    ] + containerLater
+  }
+
   static var image: [CommandEntry] { imageLater }
   static var system: [CommandEntry] { systemLater }
 

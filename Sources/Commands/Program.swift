@@ -59,16 +59,17 @@ package struct Program {
       output.write(HelpText(program: name).root())
       return .success
     }
-    return try resolve(parsed.operands[...], [], CommandTree.entries, globals)
+    return try resolve(parsed.operands[...], [], [], globals)
   }
 
-  /// Walks the tree along the words typed.
+  /// Walks the tree along the words typed; `entries` are those below `path`, looked up without a list at the top.
   private func resolve(
     _ words: ArraySlice<String>, _ path: [String], _ entries: [CommandEntry], _ globals: GlobalOptions
   ) throws -> ExitCode {
     guard let word = words.first else { return .success }
-    guard let entry = entries.first(where: { $0.answers(to: word) }) else {
-      return unknownCommand(word, path, entries, globals)
+    let found = path.isEmpty ? CommandTree.entry(word) : entries.first { $0.answers(to: word) }
+    guard let entry = found else {
+      return unknownCommand(word, path, path.isEmpty ? CommandTree.entries : entries, globals)
     }
     let here = path + [word]
     let typed = here.joined(separator: " ")
@@ -78,10 +79,10 @@ package struct Program {
     case .noun(let summary, let verbs):
       let next = words.dropFirst().first
       if next == nil || next == "--help" || next == "-h" {
-        output.write(HelpText(program: name).noun(here, summary: summary, verbs: verbs))
+        output.write(HelpText(program: name).noun(here, summary: summary, verbs: verbs()))
         return .success
       }
-      return try resolve(words.dropFirst(), here, verbs, globals)
+      return try resolve(words.dropFirst(), here, verbs(), globals)
     case .later(let sentence):
       throw EngineError(.unsupported, typed, "not in this version yet", hint: sentence.isEmpty ? nil : sentence)
     case .never(let sentence):

@@ -12,7 +12,7 @@ extension CommandTree {
     var found: [[String]] = []
     for entry in nouns {
       guard case .noun(_, let verbs) = entry.meaning else { continue }
-      for verb in verbs where isSame(verb, target) {
+      for verb in verbs() where isSame(verb, target) {
         found += ([verb.name] + verb.aliases).map { [entry.name, $0] }
       }
     }
@@ -32,7 +32,7 @@ extension CommandTree {
     for entry in verbs { add([entry.name], entry) }
     for noun in nouns {
       guard case .noun(_, let verbs) = noun.meaning else { continue }
-      for entry in verbs { add([noun.name, entry.name], entry) }
+      for entry in verbs() { add([noun.name, entry.name], entry) }
     }
     return result
   }
@@ -43,7 +43,7 @@ extension CommandTree {
       guard let entry = list.first(where: { $0.answers(to: word) }) else { return nil }
       switch entry.meaning {
       case .verb(let command): return index == path.count - 1 ? ObjectIdentifier(command) : nil
-      case .noun(_, let verbs): list = verbs
+      case .noun(_, let verbs): list = verbs()
       case .later, .never: return nil
       }
     }

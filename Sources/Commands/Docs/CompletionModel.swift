@@ -20,7 +20,7 @@ enum CompletionModel {
     [("", CommandTree.entries.filter(\.isShown).map(\.name))]
       + CommandTree.nouns.compactMap { noun in
         guard case .noun(_, let verbs) = noun.meaning else { return nil }
-        return (noun.name, verbs.filter(\.isShown).map(\.name))
+        return (noun.name, verbs().filter(\.isShown).map(\.name))
       }
   }
 
@@ -41,7 +41,7 @@ enum CompletionModel {
     for entry in CommandTree.verbs { add("", entry) }
     for noun in CommandTree.nouns {
       guard case .noun(_, let verbs) = noun.meaning else { continue }
-      for entry in verbs { add(noun.name + " ", entry) }
+      for entry in verbs() { add(noun.name + " ", entry) }
     }
     return result
   }

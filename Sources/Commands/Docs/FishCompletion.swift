@@ -38,7 +38,7 @@ enum FishCompletion {
     }
     for noun in CommandTree.nouns {
       guard case .noun(_, let verbs) = noun.meaning else { continue }
-      for verb in verbs where verb.isShown {
+      for verb in verbs() where verb.isShown {
         lines.append(
           "complete -c dhow -n '__dhow_just \(noun.name)' -a \(quoted(verb.name)) -d \(quoted(verb.summary))")
       }

@@ -56,7 +56,7 @@ enum ZshCompletion {
 
   private static func noun(_ entry: CommandEntry) -> String? {
     guard case .noun(_, let verbs) = entry.meaning else { return nil }
-    let list = verbs.filter(\.isShown).map { described($0.name, $0.summary) }.joined(separator: " ")
+    let list = verbs().filter(\.isShown).map { described($0.name, $0.summary) }.joined(separator: " ")
     return "    \(entry.name)) verbs=(\(list)) ;;"
   }
 

@@ -122,8 +122,8 @@ package struct ListPrinter {
 
   /// docker's heading of `.Label "com.x.kind"`: the last word of the key.
   private func labelHeading(_ key: String) -> String {
-    let word = key.split { $0 == "." || $0 == "-" || $0 == "_" }.map(String.init)
-    return word.joined(separator: " ")
+    let word = key.split(separator: ".").last.map(String.init) ?? key
+    return word.replacing("-", with: " ").replacing("_", with: " ")
   }
 }
 

@@ -5,7 +5,7 @@ package func nearest(to word: String, among known: [String]) -> String? {
   let typed = Array(word.lowercased().utf8)
   var best: (word: String, distance: Int)?
   for candidate in known {
-    let distance = editDistance(typed, Array(candidate.utf8))
+    let distance = editDistance(typed, Array(candidate.lowercased().utf8))
     if distance < best?.distance ?? Int.max { best = (candidate, distance) }
   }
   if let best, best.distance <= (typed.count < 5 ? 1 : 2) { return best.word }

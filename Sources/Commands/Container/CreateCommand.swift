@@ -1,0 +1,21 @@
+internal import Basics
+internal import ContainerEngine
+
+/// `create`: makes a container and prints its id; `start` runs it.
+enum CreateCommand: Command {
+  static let words = CommandWords(
+    "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a new container", .atLeast(1), interspersed: false,
+    completion: .images)
+  static let failureCode = ExitCode.engine
+
+  static var flags: [Flag<ContainerOptions>] { ContainerFlags.forCreate }
+
+  static func run(_ options: ContainerOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
+    let request = try options.request(operands: operands)
+    for warning in options.warnings { invocation.showWarning(warning) }
+    let container = try invocation.engine().createContainer(request)
+    for warning in container.warnings { invocation.showWarning(warning) }
+    invocation.output.line(container.id)
+    return .success
+  }
+}

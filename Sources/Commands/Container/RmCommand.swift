@@ -1,0 +1,33 @@
+internal import Basics
+internal import ContainerEngine
+
+/// `rm`: a container with its writable layer. With `-f` a missing one is said and is no failure, as in docker.
+enum RmCommand: Command {
+  static let words = CommandWords(
+    "[OPTIONS] CONTAINER [CONTAINER...]", "Remove one or more containers", .atLeast(1), completion: .containers)
+
+  struct Options: CommandOptions {
+    var force = false
+    var volumes = false
+  }
+
+  static var flags: [Flag<Options>] {
+    [
+      .toggle("force", "f", "Force the removal of a running container (uses SIGKILL)") { $0.force = $1 },
+      .refused("link", "l", because: "links come with networks, which are not in this version yet"),
+      .toggle("volumes", "v", "Remove anonymous volumes associated with the container") { $0.volumes = $1 },
+    ]
+  }
+
+  static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
+    let engine = try invocation.engine()
+    return invocation.forEach(operands) { name in
+      do {
+        try engine.removeContainer(name, force: options.force, volumes: options.volumes)
+        invocation.output.line(name)
+      } catch let error as EngineError where options.force && error.kind == .notFound {
+        invocation.report(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+internal import Basics
+package import ContainerEngine
+internal import Glibc
+
+extension Invocation {
+  /// The engine on the store the user chose.
+  package func engine() throws -> Engine {
+    try Engine(options: EngineOptions(root: globals.root, runRoot: globals.runRoot))
+  }
+
+  /// Does `act` for each target. A failure is shown and the rest is still done; the worst outcome is the command's.
+  package func forEach(
+    _ targets: [String], otherwise: ExitCode = .failure, _ act: (String) throws -> Void
+  ) -> ExitCode {
+    var code = ExitCode.success
+    for target in targets {
+      do {
+        try act(target)
+      } catch {
+        report(error)
+        code.worsen(to: ExitCode(of: error, otherwise: otherwise))
+      }
+    }
+    return code
+  }
+
+  /// The exit code for how a program that was started ended; with `-d` its container's id is printed.
+  package func exitCode(of outcome: RunOutcome) -> ExitCode {
+    switch outcome {
+    case .exited(let code): return ExitCode(code)
+    case .started(let id):
+      output.line(id)
+      return .success
+    case .detached: return .success
+    }
+  }
+
+  /// docker's complaint when `-t` is asked for with standard input that is no terminal; nil when all is well.
+  package func terminalComplaint(terminal: Bool, stdin: Bool) -> ExitCode? {
+    guard terminal, stdin, isatty(STDIN_FILENO) != 1 else { return nil }
+    errors.line("the input device is not a TTY")
+    return .failure
+  }
+
+  /// Warnings of the engine, written out at once: they come before the program's own output.
+  package func showWarning(_ sentence: String) {
+    warn(sentence)
+    // A stderr that cannot be written has nobody to be told.
+    try? errors.flush()
+  }
+}
