@@ -77,27 +77,39 @@ package final class ContentIngest {
   /// An empty tree for a layer that the store does not have; nil when it has it.
   package func layer(_ diffID: Digest) throws(EngineError) -> LayerDraft? {
     try pin(layers: [diffID])
-    if try LayerStore(directory).contains(diffID) || stagedLayers.contains(diffID) { return nil }
-    return try during("staging layer \(diffID.short)") {
-      let name = "layer-\(diffID.hex)"
+    if stagedLayers.contains(diffID) { return nil }
+    if try LayerStore(directory).contains(diffID) { return nil }
+    return try layer(expecting: diffID)
+  }
+
+  /// An empty tree for a layer that is known only when it is unpacked, as in an archive that names its layers at its end.
+  package func unknownLayer() throws(EngineError) -> LayerDraft { try layer(expecting: nil) }
+
+  private func layer(expecting diffID: Digest?) throws(EngineError) -> LayerDraft {
+    unnamed += 1
+    let name = "unpacking-\(unnamed)"
+    return try during("staging a layer") {
       try File.makeDirectory(at: area.descriptor.raw, name)
       let tree = "\(name)/\(StatePath.layerTreeName)"
       try File.makeDirectory(at: area.descriptor.raw, tree, mode: 0o755)
-      return LayerDraft(self, diffID, tree: try File.openDirectory(at: area.descriptor.raw, tree))
+      return LayerDraft(self, name: name, diffID, tree: try File.openDirectory(at: area.descriptor.raw, tree))
     }
   }
 
-  fileprivate func stage(_ record: LayerRecord) throws(EngineError) {
+  /// The draft is done: it gets the name of its diff id, unless that is staged already.
+  fileprivate func stage(_ name: String, _ record: LayerRecord) throws(EngineError) {
     try during("staging layer \(record.diffID.short)") {
-      let path = "layer-\(record.diffID.hex)/\(StatePath.layerRecordName)"
+      guard !stagedLayers.contains(record.diffID) else { return try Trash(directory).discard(area.path(name)) }
+      let path = "\(name)/\(StatePath.layerRecordName)"
       try RecordFile.create(record.json, at: area.descriptor.raw, path, durable: false)
+      try File.rename(at: area.descriptor.raw, name, to: area.descriptor.raw, "layer-\(record.diffID.hex)")
       stagedLayers.append(record.diffID)
       try faultPoint("store.layer.staged")
     }
   }
 
-  fileprivate func remove(layer diffID: Digest) throws(EngineError) {
-    try Trash(directory).discard(area.path("layer-\(diffID.hex)"))
+  fileprivate func remove(layer name: String) throws(EngineError) {
+    try Trash(directory).discard(area.path(name))
   }
 
   /// The tree of a layer, staged here or in the store, for what one layer must know of those below it.
@@ -110,7 +122,7 @@ package final class ContentIngest {
 
   /// Makes everything staged durable and publishes it.
   package func publish() throws(EngineError) {
-    try pin(blobs: stagedBlobs)
+    try pin(blobs: stagedBlobs, layers: stagedLayers)
     try during("publishing the image's content") {
       if stagedBlobs.isEmpty && stagedLayers.isEmpty { return }
       try File.syncFilesystem(area.descriptor.raw)
@@ -180,34 +192,40 @@ package final class BlobWriter {
 /// A layer being extracted.
 package final class LayerDraft {
   private let ingest: ContentIngest
-  private let diffID: Digest
+  private let name: String
+  private let expected: Digest?
   private var isFinished = false
   /// The empty directory to extract into, mode 0755, owned by the caller.
   package let tree: OwnedDescriptor
 
-  fileprivate init(_ ingest: ContentIngest, _ diffID: Digest, tree: consuming OwnedDescriptor) {
+  fileprivate init(_ ingest: ContentIngest, name: String, _ expected: Digest?, tree: consuming OwnedDescriptor) {
     self.ingest = ingest
-    self.diffID = diffID
+    self.name = name
+    self.expected = expected
     self.tree = tree
   }
 
   deinit {
     // A layer given up half-way; if it cannot be removed now it goes with the staging area.
-    if !isFinished { try? ingest.remove(layer: diffID) }
+    if !isFinished { try? ingest.remove(layer: name) }
   }
 
-  /// Ends the layer.
-  /// - Parameter archive: digest and size of the uncompressed bytes that were extracted.
-  /// - Throws: `corrupt` when they are not those of the diff id (SECURITY B10); nothing of the layer is kept then.
+  /// Ends the layer. What it says only together with those below it (`LayerCompletion`) may still be settled in its tree
+  /// until `ContentIngest.publish`.
+  /// - Parameters:
+  ///   - archive: digest and size of the uncompressed bytes that were extracted.
+  ///   - contentSize: bytes of the files in the tree.
+  /// - Throws: `corrupt` when the digest is not the diff id (SECURITY B10); nothing of the layer is kept then.
   package func finish(
     archive: (digest: Digest, size: Int64), contentSize: Int64, entries: Int64
   ) throws(EngineError) {
-    guard archive.digest == diffID else {
+    if let expected, archive.digest != expected {
       throw EngineError(
-        .corrupt, "extracting layer \(diffID)", "its uncompressed content has the digest \(archive.digest)")
+        .corrupt, "extracting layer \(expected)", "its uncompressed content has the digest \(archive.digest)")
     }
     try ingest.stage(
-      LayerRecord(diffID: diffID, contentSize: contentSize, archiveSize: archive.size, entries: entries))
+      name,
+      LayerRecord(diffID: archive.digest, contentSize: contentSize, archiveSize: archive.size, entries: entries))
     isFinished = true
   }
 }

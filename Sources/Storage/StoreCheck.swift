@@ -1,0 +1,215 @@
+package import Basics
+import LinuxKernel
+package import OCI
+internal import Glibc
+
+/// Walks the store on disk and names what is damaged (`system check`). It changes nothing; `StoreRepair` does.
+package struct StoreCheck {
+  package let directory: StateDirectory
+  /// Compares a layer's tree with its blob and answers the first difference, nil when there is none.
+  private let verifyLayer: ((LayerSource) throws(EngineError) -> String?)?
+  private var damages: [StoreDamage] = []
+  /// Where each layer can be had from, by the images that are whole.
+  package private(set) var sources: [Digest: LayerSource] = [:]
+  private var corruptBlobs: Set<Digest> = []
+  package private(set) var blobsChecked = 0
+  package private(set) var layersChecked = 0
+
+  /// - Parameter verifyLayer: nil leaves the layers' trees unread; their presence is still checked.
+  package init(
+    _ directory: StateDirectory, verifyLayer: ((LayerSource) throws(EngineError) -> String?)?
+  ) {
+    self.directory = directory
+    self.verifyLayer = verifyLayer
+  }
+
+  /// Finds all damage.
+  package mutating func run() throws(EngineError) -> [StoreDamage] {
+    damages = []
+    try checkDirectories()
+    try checkBlobs()
+    try checkImages()
+    try checkLayers()
+    try checkContainers()
+    try checkNames()
+    try checkVolumes()
+    return damages
+  }
+
+  private mutating func report(
+    _ kind: StoreDamage.Kind, _ object: String, _ detail: String, _ remedy: StoreDamage.Remedy,
+    _ target: StoreDamage.Target
+  ) {
+    damages.append(StoreDamage(kind: kind, object: object, detail: detail, remedy: remedy, target: target))
+  }
+
+  private mutating func checkDirectories() throws(EngineError) {
+    for path in StatePath.skeleton {
+      let status = try during("looking at \(path)") { () -> FileStatus? in
+        do throws(SystemError) { return try File.status(at: directory.root.raw, path) } catch {
+          if error.errno == ENOENT { return nil }
+          throw error
+        }
+      }
+      guard let status else {
+        report(.permissions, path, "it is missing", .mend, .path(path))
+        continue
+      }
+      guard status.kind == .directory, status.uid == geteuid() else {
+        report(.permissions, path, "it is no directory of ours", .none, .path(path))
+        continue
+      }
+      if status.mode & 0o077 != 0 {
+        report(.permissions, path, "its mode is \(String(status.mode, radix: 8))", .mend, .path(path))
+      }
+    }
+  }
+
+  private mutating func checkBlobs() throws(EngineError) {
+    let blobs = BlobStore(directory)
+    for algorithm in Digest.Algorithm.allCases {
+      let entries = try during("listing the blobs") {
+        try File.listIfPresent(at: directory.root.raw, StatePath.blobs(algorithm))
+      }
+      for entry in entries {
+        guard let digest = Digest(algorithm, hex: entry.name), !entry.isDirectory else {
+          let path = "\(StatePath.blobs(algorithm))/\(entry.name)"
+          report(.foreignFile, safeText(path), "it is no blob", .remove, .path(path))
+          continue
+        }
+        guard algorithm == .sha256 else { continue }
+        blobsChecked += 1
+        let isWhole: Bool
+        do throws(EngineError) { isWhole = try blobs.verify(digest) } catch {
+          guard try blobs.contains(digest) else { continue }
+          report(.corruptBlob, "blob \(digest)", error.reason, .remove, .blob(digest))
+          corruptBlobs.insert(digest)
+          continue
+        }
+        if !isWhole {
+          report(.corruptBlob, "blob \(digest)", "its bytes are not those of its digest", .remove, .blob(digest))
+          corruptBlobs.insert(digest)
+        }
+      }
+    }
+  }
+
+  private mutating func checkImages() throws(EngineError) {
+    let images = ImageStore(directory)
+    let list: [StoredImage]
+    do throws(EngineError) { list = try images.list() } catch {
+      report(.index, StatePath.index, error.reason, .mend, .index)
+      return
+    }
+    for image in list {
+      let object = "image \(image.references.first?.familiar ?? image.id.short)"
+      let target = StoreDamage.Target.image(image.manifest.digest)
+      do throws(EngineError) {
+        let manifest = try images.manifest(of: image)
+        var broken: Descriptor?
+        for layer in manifest.layers where broken == nil {
+          if try !isUsable(layer.digest) { broken = layer }
+        }
+        // A layer's blob is needed for save, push and repair, and comes only from where the image came from.
+        if let broken {
+          let isThere = try BlobStore(directory).contains(broken.digest)
+          report(
+            isThere ? .image : .missingBlob, object,
+            "the blob \(broken.digest) of a layer is \(isThere ? "damaged" : "missing")", .remove, target)
+          continue
+        }
+        guard manifest.artifactKind == nil else { continue }
+        let config = try images.config(of: image)
+        try during("checking \(object)") { try config.check(against: manifest) }
+        for (position, (layer, diffID)) in zip(manifest.layers, config.diffIDs).enumerated() {
+          sources[diffID] = LayerSource(
+            diffID: diffID, blob: layer.digest, lower: Array(config.diffIDs[..<position]))
+        }
+      } catch {
+        report(.image, object, error.reason, .remove, target)
+      }
+    }
+  }
+
+  private func isUsable(_ blob: Digest) throws(EngineError) -> Bool {
+    if corruptBlobs.contains(blob) { return false }
+    return try BlobStore(directory).contains(blob)
+  }
+
+  private mutating func checkLayers() throws(EngineError) {
+    let layers = LayerStore(directory)
+    for (diffID, source) in sources.sorted(by: { $0.key.hex < $1.key.hex }) {
+      let object = "layer \(diffID.short)"
+      guard try layers.contains(diffID) else {
+        report(.missingLayer, object, "an image needs it", .mend, .layer(diffID))
+        continue
+      }
+      layersChecked += 1
+      do throws(EngineError) {
+        _ = try layers.record(diffID)
+        _ = try layers.openTree(diffID)
+        guard let difference = try verifyLayer?(source) else { continue }
+        report(.corruptLayer, object, difference, .mend, .layer(diffID))
+      } catch {
+        report(.corruptLayer, object, error.reason, .mend, .layer(diffID))
+      }
+    }
+  }
+
+  private mutating func checkContainers() throws(EngineError) {
+    let containers = ContainerStore(directory)
+    for id in try containers.ids().sorted() {
+      let object = "container \(Identifier.short(id))"
+      let target = StoreDamage.Target.container(id)
+      let record: ContainerRecord
+      do throws(EngineError) {
+        guard let found = try containers.record(id) else {
+          if try containers.exists(id) { report(.containerRecord, object, "its record is missing", .remove, target) }
+          continue
+        }
+        record = found
+      } catch {
+        report(.containerRecord, object, error.reason, error.kind == .unsupported ? .none : .remove, target)
+        continue
+      }
+      for diffID in record.layers where sources[diffID] == nil {
+        if try LayerStore(directory).contains(diffID) { continue }
+        report(
+          .containerLayer, "container \(record.name)", "its layer \(diffID.short) is missing and no image has it",
+          .none, target)
+      }
+      let holder = try during("checking \(object)") { try ContainerNames(directory).target(of: record.name) }
+      if holder != id {
+        report(
+          .missingName, "container \(record.name)", "its name leads to \(holder.map(Identifier.short) ?? "nothing")",
+          .mend, .name(record.name, id: id))
+      }
+    }
+  }
+
+  private mutating func checkNames() throws(EngineError) {
+    let names = ContainerNames(directory)
+    let entries = try during("listing the container names") {
+      try File.listIfPresent(at: directory.root.raw, StatePath.names)
+    }
+    for entry in entries {
+      let holder = try during("checking the name \(safeText(entry.name))") { try names.holder(of: entry.name) }
+      if holder == nil {
+        report(
+          .staleName, "name \(safeText(entry.name))", "no container has it", .mend, .name(entry.name, id: nil))
+      }
+    }
+  }
+
+  private mutating func checkVolumes() throws(EngineError) {
+    let volumes = VolumeStore(directory)
+    for name in try volumes.names().sorted() {
+      do throws(EngineError) {
+        guard try volumes.record(name) == nil else { continue }
+        report(.volumeRecord, "volume \(name)", "its record is missing", .mend, .volume(name))
+      } catch {
+        report(.volumeRecord, "volume \(name)", error.reason, error.kind == .unsupported ? .none : .mend, .volume(name))
+      }
+    }
+  }
+}
