@@ -54,13 +54,16 @@ let package = Package(
     .executableTarget(
       name: "launch-probe", dependencies: ["Basics", "OCI", "LinuxKernel", "Runtime"], path: "Tests/LaunchProbe",
       swiftSettings: settings),
+    .executableTarget(
+      name: "monitor-harness", dependencies: ["Runtime", "LinuxKernel", "Basics", "CLinux"], path: "Tests/MonitorHarness",
+      swiftSettings: settings, linkerSettings: staticLink),
     tests("BasicsTests", ["Basics"]),
     tests("OCITests", ["OCI", "Basics"]),
     tests("LinuxKernelTests", ["LinuxKernel", "Basics", "TestSupport"]),
     tests("LayerArchiveTests", ["LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("StorageTests", ["Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
-    tests("RuntimeTests", ["launch-probe", "Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    tests("RuntimeTests", ["monitor-harness", "launch-probe", "Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests(
       "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
       goldens: ["Goldens"]),

@@ -13,6 +13,13 @@ package struct LaunchedProcess: ~Copyable {
   package let startTime: UInt64
   /// Master of the pty when one was asked for; -1 otherwise. Owned by the receiver.
   package let terminal: Int32
+
+  package init(pid: Int32, pidfd: consuming OwnedDescriptor, startTime: UInt64, terminal: Int32) {
+    self.pid = pid
+    self.pidfd = pidfd
+    self.startTime = startTime
+    self.terminal = terminal
+  }
 }
 
 /// Starts a container from an OCI runtime spec. There is no intermediate process: the child that clone3(2) makes in the

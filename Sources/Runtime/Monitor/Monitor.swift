@@ -47,12 +47,14 @@ package struct MonitorPlan: Sendable {
 }
 
 /// How the process that monitors is itself attached to the container.
-package struct LocalClient: Sendable {
+package struct LocalClient {
   package var stdin: Bool
   package var stdout: Bool
   package var stderr: Bool
   /// Signals that reach us are passed on to the container's PID 1.
   package var proxiesSignals: Bool
+  /// Of `Shepherd.ifNeeded`.
+  package var shepherd: Shepherd?
 
   package init(stdin: Bool, stdout: Bool = true, stderr: Bool = true, proxiesSignals: Bool = true) {
     self.stdin = stdin
@@ -80,7 +82,7 @@ package final class Monitor {
   private var sources: [OutputSource] = []
   private var sink: InputSink?
   private var peers: [AttachPeer] = []
-  private let local: LocalClient?
+  private var local: LocalClient?
   private var localOut: OutputPort?
   private var localErr: OutputPort?
   private var localInput: InputPort?
@@ -160,7 +162,9 @@ package final class Monitor {
   }
 
   private func connectStreams(_ terminal: consuming OwnedDescriptor?) throws(SystemError) {
-    if local?.stdout == true { localOut = OutputPort(STDOUT_FILENO, loop: loop) }
+    if local?.stdout == true {
+      localOut = OutputPort(STDOUT_FILENO, loop: loop, watchesReader: local?.shepherd != nil)
+    }
     if local?.stderr == true { localErr = OutputPort(STDERR_FILENO, loop: loop) }
     let deliver: (OutputStream, UnsafeRawBufferPointer) -> Void = { [unowned self] in self.output($0, $1) }
     if let master = terminal {
@@ -241,6 +245,7 @@ package final class Monitor {
   private func endRound() {
     log?.flush()
     if peers.contains(where: \.isGone) { peers.removeAll(where: \.isGone) }
+    if localOut?.failure == EPIPE, local?.shepherd != nil { leaveForeground() }
     let limit = isHolding ? Self.lowWater : Self.highWater
     let isBehind =
       (localOut?.pending ?? 0) > limit || (localErr?.pending ?? 0) > limit || peers.contains { $0.pending > limit }
@@ -254,6 +259,15 @@ package final class Monitor {
       stallDeadline = nil
       for source in sources { source.resume() }
     }
+  }
+
+  /// The reader of our stdout has gone: the process that the caller waits for ends, and we go on without a terminal.
+  private func leaveForeground() {
+    let shepherd = local?.shepherd
+    if local?.stdin == true { inputEnded(nil) }
+    localInput?.stop()
+    (localInput, localOut, localErr, local) = (nil, nil, nil, nil)
+    shepherd?.release()
   }
 
   /// One client that has stopped reading holds up all others and the log, as in docker; ours is given up after a while

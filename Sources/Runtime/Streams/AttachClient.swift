@@ -97,7 +97,7 @@ package final class AttachClient {
   private func serve() throws(SystemError) -> AttachOutcome {
     defer { terminal?.restore() }
     _ = fcntl(connection.raw, F_SETFL, O_RDWR | O_NONBLOCK)
-    if options.stdout { output = OutputPort(STDOUT_FILENO, loop: loop) }
+    if options.stdout { output = OutputPort(STDOUT_FILENO, loop: loop, watchesReader: true) }
     if options.stderr { errors = OutputPort(STDERR_FILENO, loop: loop) }
     try loop.watch(connection.raw, .readable) { [unowned self] events in
       if events.contains(.writable) { self.flush() }

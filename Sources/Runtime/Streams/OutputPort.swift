@@ -14,16 +14,17 @@ package final class OutputPort {
   private let loop: EventLoop
   private var kind: Kind
   private var queue = ByteQueue()
-  /// Called when `pending` has become 0, or writing has become impossible.
-  package var onDrained: (() -> Void)?
+  private let watchesReader: Bool
   /// errno of the write that failed for good; nothing is written any more, what comes is dropped.
   package private(set) var failure: Int32?
 
   /// Bytes accepted and not yet written.
   package var pending: Int { queue.count }
 
-  package init(_ descriptor: Int32, loop: EventLoop) {
+  /// - Parameter watchesReader: notice without writing that the reader of a pipe has gone.
+  package init(_ descriptor: Int32, loop: EventLoop, watchesReader: Bool = false) {
     self.loop = loop
+    self.watchesReader = watchesReader
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
       // A closed stdout is a reader that has gone.
@@ -43,6 +44,7 @@ package final class OutputPort {
     default: kind = .file
     }
     self.descriptor = descriptor
+    if watchesReader, kind == .pipe { watch([]) }
   }
 
   deinit {
@@ -65,12 +67,15 @@ package final class OutputPort {
   }
 
   private func wait() {
-    if loop.isWatching(descriptor) {
-      loop.change(descriptor, .writable)
-      return
-    }
+    if loop.isWatching(descriptor) { loop.change(descriptor, .writable) } else { watch(.writable) }
+  }
+
+  private func watch(_ events: ReadyEvents) {
     do throws(SystemError) {
-      try loop.watch(descriptor, .writable) { [unowned self] _ in self.flush() }
+      try loop.watch(descriptor, events) { [unowned self] events in
+        // A pipe reports this as soon as its last reader has gone (pipe(7)).
+        if events.contains(.failed), self.kind == .pipe { self.fail(EPIPE) } else { self.flush() }
+      }
     } catch { fail(error.errno) }
   }
 
@@ -80,14 +85,14 @@ package final class OutputPort {
       if written < 0 { break }
       queue.consume(written)
     }
-    guard queue.isEmpty else { return }
-    loop.forget(descriptor)
-    onDrained?()
+    guard queue.isEmpty, failure == nil else { return }
+    if watchesReader, kind == .pipe { loop.change(descriptor, []) } else { loop.forget(descriptor) }
   }
 
   private func fail(_ code: Int32) {
     failure = code
     queue.removeAll()
+    loop.forget(descriptor)
   }
 
   /// Bytes written, or -1 when it would wait or has failed for good.
