@@ -1,15 +1,54 @@
 package import Basics
 package import LinuxKernel
+package import Storage
 
 /// The engine as one invocation of the program sees it: the user's state directory and, when a command needs it, the
 /// user's own user namespace. One method per verb, each in a file of Operations/.
 package final class Engine {
-  package let options: EngineOptions
   package let account: Account
+  package let directory: StateDirectory
+  package let containers: ContainerStore
+  package let images: ImageStore
+  private var namespace = Namespace.outside
+  private var pendingNamespace: PendingUserNamespace?
 
-  /// Opens the state directory; made at first use.
+  private enum Namespace { case outside, entering, inside }
+
+  /// Opens the state directory, which is made at first use.
+  /// - Throws: `EngineError` that names a place which is not safe to use.
   package init(options: EngineOptions) throws(EngineError) {
-    self.options = options
     account = Account.current()
+    directory = try StateDirectory(
+      StateLocation.resolve(root: options.root, runRoot: options.runRoot, account: account))
+    containers = ContainerStore(directory)
+    images = ImageStore(directory)
+  }
+
+  /// True when containers get a user namespace: whenever the caller is not root.
+  package var isRootless: Bool { account.uid != 0 }
+
+  /// The ids the user has; as root all ids as they are.
+  package func idMap() throws(EngineError) -> IDMap {
+    guard isRootless else { return .host }
+    return try during("reading the subordinate ids of \(account.name ?? "uid \(account.uid)")") {
+      try UserNamespace.map(for: account)
+    }
+  }
+
+  /// Begins to enter the user's namespace; reading and making files of the user's own goes on meanwhile. Nothing happens
+  /// for root, or when it was done before.
+  package func beginUserNamespace() throws(EngineError) {
+    guard isRootless, case .outside = namespace else { return }
+    pendingNamespace = try UserNamespace.begin(try idMap(), account: account)
+    namespace = .entering
+  }
+
+  /// Enters the user's namespace: after this the process is its root and owns all ids of its map. The process must have
+  /// one thread.
+  package func enterUserNamespace() throws(EngineError) {
+    try beginUserNamespace()
+    guard case .entering = namespace, let pending = pendingNamespace.take() else { return }
+    try pending.finish()
+    namespace = .inside
   }
 }

@@ -92,6 +92,9 @@ package enum File {
       })
   }
 
+  /// Closes a descriptor that has no owner.
+  package static func close(_ descriptor: Int32) { Glibc.close(descriptor) }
+
   package static func duplicate(_ descriptor: Int32) throws(SystemError) -> OwnedDescriptor {
     OwnedDescriptor(owning: try systemCall("dup") { fcntl(descriptor, F_DUPFD_CLOEXEC, 3) })
   }

@@ -12,6 +12,10 @@ package struct IDMap: Equatable, Sendable {
     self.gids = gids
   }
 
+  /// The map of a process that is in no namespace of its own.
+  package static let host = IDMap(
+    uids: [IDRange(inside: 0, outside: 0, count: .max)], gids: [IDRange(inside: 0, outside: 0, count: .max)])
+
   /// True when only the user's own id is mapped: files of other owners cannot be made.
   package var isSingle: Bool { uids.count == 1 && uids[0].count == 1 }
 

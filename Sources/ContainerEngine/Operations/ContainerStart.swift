@@ -1,0 +1,109 @@
+internal import Basics
+internal import Glibc
+internal import LinuxKernel
+internal import Networking
+internal import OCI
+internal import Runtime
+internal import Storage
+
+/// One start of a container: from its record to the end of its program, in the process that monitors it.
+struct ContainerStart {
+  let engine: Engine
+  let record: ContainerRecord
+  let lock: HeldLock
+  let strictLimits: Bool
+
+  private var doing: String { "starting \(record.name)" }
+  private var settings: ContainerSettings { record.settings }
+
+  /// Starts the program and stays until it has ended.
+  /// - Parameters:
+  ///   - local: the caller's own streams, when this is the process that the user started.
+  ///   - link: to the process that the user started, when this is not.
+  /// - Returns: the exit code for that process.
+  func supervise(
+    local: LocalClient?, link: MonitorProcess.Link?, warn: (String) -> Void
+  ) throws(EngineError) -> Int32 {
+    let containers = engine.containers
+    let home = try containers.open(record.id)
+    let runDirectory = try makeRunDirectory()
+    let monitor = try Monitor(
+      MonitorPlan(
+        containerDirectory: home.raw, runtimeDirectory: runDirectory, hasTerminal: settings.terminal,
+        stdin: !settings.openStdin ? .closed : local?.stdin == true || link?.client?.input == true ? .once : .open,
+        log: LogConfiguration(driver: settings.logDriver, options: settings.logOptions), stopSignal: stopSignal),
+      local: local, client: link?.client)
+    let streams = monitor.childDescriptors
+    let prepared = try LaunchPreparation(engine: engine, record: record, doing: doing).prepare()
+    for warning in prepared.warnings { warn(warning) }
+    let process = try Launcher.launch(
+      prepared.spec,
+      stdio: settings.terminal ? .terminal(columns: 0, rows: 0) : .descriptors(streams.stdin, streams.stdout, streams.stderr),
+      options: prepared.options)
+    let startedAt = Timestamp.now
+    let program = ProcessIdentity(pid: process.pid, startTime: process.startTime)
+    try recordStart(program, startedAt)
+    lock.release()
+    link?.started()
+    let status = try monitor.run(process) { status in end(status, startedAt) }
+    return status.code
+  }
+
+  /// The container's runtime directory with the files that are bound into its root.
+  /// - Returns: its absolute path.
+  private func makeRunDirectory() throws(EngineError) -> String {
+    let run = try engine.directory.makeRunRoot()
+    let path = StatePath.Run.container(record.id)
+    try during(doing) {
+      try File.ensureDirectory(at: run, path)
+      let directory = try File.openDirectory(at: run, path)
+      try RuntimeFiles.write(settings, hostname: hostname, at: directory.raw, doing: doing)
+    }
+    return engine.directory.location.runRoot + "/" + path
+  }
+
+  private var hostname: String { settings.hostname ?? Identifier.short(record.id) }
+
+  private var stopSignal: Int32 {
+    (settings.stopSignal ?? record.defaults.stopSignal).flatMap(Signals.number) ?? SIGTERM
+  }
+
+  private func recordStart(_ program: ProcessIdentity, _ startedAt: Timestamp) throws(EngineError) {
+    guard let monitor = ProcessIdentity.current else {
+      throw EngineError(.internal, doing, "/proc does not show this process")
+    }
+    let bootID = try engine.directory.bootID()
+    try engine.containers.write(
+      ContainerState(bootID: bootID, monitor: monitor, program: program, phase: .running, startedAt: startedAt),
+      of: record.id)
+    try engine.containers.write(
+      StartRecord(bootID: bootID, monitor: monitor, program: program, startedAt: startedAt), of: record.id,
+      durable: false)
+    if let path = settings.pidFile {
+      try during("writing \(safeText(path))") {
+        let file = try File.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+        try File.writeAll(file.raw, Array("\(program.pid)".utf8), shown: path)
+      }
+    }
+  }
+
+  /// Writes how the program ended, or removes the container that is to remove itself. There is nobody left to tell of a
+  /// failure; what stays undone is seen by the next command and swept.
+  private func end(_ status: ExitStatus, _ startedAt: Timestamp) {
+    let containers = engine.containers
+    do throws(EngineError) {
+      if settings.autoRemove {
+        let lock = try containers.lock(record.id, doing: "removing \(record.name)")
+        let name = try containers.record(record.id)?.name
+        let remains = try containers.remove(record.id, name: name)
+        _ = consume lock
+        if let remains { try Trash(engine.directory).remove(remains) }
+        return
+      }
+      try containers.write(
+        ExitRecord(code: status.code, startedAt: startedAt, finishedAt: status.finishedAt), of: record.id,
+        durable: true)
+      try containers.removeState(of: record.id)
+    } catch { Log.note("\(error.doing): \(error.reason)") }
+  }
+}

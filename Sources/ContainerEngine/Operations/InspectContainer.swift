@@ -1,0 +1,82 @@
+package import Basics
+internal import LinuxKernel
+internal import OCI
+internal import Storage
+
+extension Engine {
+  /// docker's `inspect` of one container (Engine API 1.50, with the older members the founding documents show).
+  /// - Parameter size: also adds up the bytes of the container's files, which reads them all.
+  package func inspectContainer(_ name: String, size: Bool) throws(EngineError) -> JSON {
+    let doing = "inspecting \(safeText(name))"
+    let id = try containers.find(name, doing: doing)
+    guard let record = try containers.record(id) else {
+      throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
+    }
+    let status = try containers.status(of: id)
+    let hostname = record.settings.hostname ?? Identifier.short(id)
+    var view = ContainerInspect(
+      id: id, name: record.name, created: record.created, commandLine: record.command, imageName: record.image,
+      imageID: record.imageID?.description ?? "", settings: record.settings, image: record.defaults,
+      environment: ContainerEnvironment.merged(record, hostname: hostname), hostname: hostname,
+      state: inspectedState(status), files: inspectedFiles(record, isRunning: status.isRunning))
+    if record.settings.rootDirectory == nil { view.overlay = overlayPaths(record) }
+    if size { view.sizes = try sizes(of: record) }
+    return view.json
+  }
+
+  private func inspectedState(_ status: ContainerStatus) -> ContainerInspect.State {
+    switch status {
+    case .created: return ContainerInspect.State(status: "created")
+    case .running(let state):
+      var view = ContainerInspect.State(status: state.phase == .paused ? "paused" : "running")
+      view.pid = Int64(state.program?.pid ?? 0)
+      view.startedAt = state.startedAt
+      return view
+    case .exited(let exit):
+      var view = ContainerInspect.State(status: "exited")
+      view.exitCode = Int64(exit.code)
+      view.error = exit.error
+      view.oomKilled = exit.oomKilled
+      view.startedAt = exit.startedAt
+      view.finishedAt = exit.finishedAt
+      return view
+    case .lost(let start, _):
+      var view = ContainerInspect.State(status: "exited")
+      view.error = "monitor lost: how the program ended is not known"
+      view.startedAt = start.startedAt
+      return view
+    }
+  }
+
+  private func inspectedFiles(_ record: ContainerRecord, isRunning: Bool) -> ContainerInspect.Files {
+    var files = ContainerInspect.Files()
+    if isRunning {
+      let paths = RuntimeFiles(of: record.id, directory.location)
+      files.hostname = paths.hostname
+      files.hosts = paths.hosts
+      files.resolvConf = paths.resolvConf
+    }
+    if record.settings.logDriver != "none" {
+      files.log = "\(directory.location.root)/\(StatePath.container(record.id))/\(StatePath.ContainerFile.log)"
+    }
+    return files
+  }
+
+  /// Absolute paths of the container's overlay, lower layers from the top.
+  private func overlayPaths(_ record: ContainerRecord) -> ContainerInspect.Overlay {
+    let root = directory.location.root + "/"
+    let home = root + StatePath.container(record.id) + "/"
+    return ContainerInspect.Overlay(
+      lower: record.layers.reversed().map { root + StatePath.layerTree($0) },
+      upper: home + StatePath.ContainerFile.upper, work: home + StatePath.ContainerFile.work)
+  }
+
+  /// Bytes of the writable layer, and of it with the image's layers.
+  private func sizes(of record: ContainerRecord) throws(EngineError) -> (writable: Int64, root: Int64) {
+    let upper = "\(StatePath.container(record.id))/\(StatePath.ContainerFile.upper)"
+    let writable = try SpaceUsage(directory).allocated(upper)
+    var root = writable
+    for layer in record.layers { root += try LayerStore(directory).record(layer).contentSize }
+    return (writable, root)
+  }
+}

@@ -1,0 +1,53 @@
+package import Basics
+internal import Glibc
+internal import LinuxKernel
+internal import Storage
+
+extension Engine {
+  /// Removes a container with its writable layer, its log and its records.
+  /// - Parameters:
+  ///   - force: kills a running one first.
+  ///   - volumes: its anonymous volumes go as well.
+  package func removeContainer(_ name: String, force: Bool, volumes: Bool) throws(EngineError) {
+    let doing = "removing \(safeText(name))"
+    let id = try containers.find(name, doing: doing)
+    let status = try containers.status(of: id)
+    if case .running(let state) = status {
+      guard force else {
+        throw EngineError(
+          .wrongState, doing,
+          "cannot remove container \"/\(try displayName(id))\": container is running: stop the container before removing or force remove",
+          hint: "dhow rm -f \(safeText(name))")
+      }
+      try signalProgram(state, SIGKILL, doing: doing)
+      _ = try waitForEnd(id, state, seconds: nil)
+    }
+    if case .lost(_, let survivor?) = status { _ = try during(doing) { try survivor.signal(SIGKILL) } }
+    try removeStopped(id, doing: doing)
+  }
+
+  /// Removes a container that does not run; one that removed itself meanwhile is success.
+  private func removeStopped(_ id: String, doing: String) throws(EngineError) {
+    let lock: StoreLock
+    do throws(EngineError) { lock = try containers.lock(id, doing: doing) } catch {
+      if error.kind == .notFound { return }
+      throw error
+    }
+    _ = lock
+    if try containers.status(of: id).isRunning {
+      throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) was started again meanwhile")
+    }
+    try containers.remove(id, name: try? containers.record(id)?.name)
+    try emptyTrash()
+  }
+
+  /// Removes what lies in the trash, as root of the user's namespace since files of other ids may be in it.
+  func emptyTrash() throws(EngineError) {
+    try enterUserNamespace()
+    if let failure = try Trash(directory).empty() { throw failure }
+  }
+
+  private func displayName(_ id: String) throws(EngineError) -> String {
+    try containers.record(id)?.name ?? Identifier.short(id)
+  }
+}

@@ -1,0 +1,78 @@
+package import Basics
+internal import Glibc
+internal import LinuxKernel
+internal import Runtime
+internal import Storage
+
+extension Engine {
+  /// Makes a container, starts it and stays with it, unless `-d` was given.
+  ///
+  /// A container that cannot be started is removed again: nothing half-made is left.
+  /// - Parameters:
+  ///   - attach: nil with `-d`.
+  ///   - warn: called with each warning before the program starts.
+  package func runContainer(
+    _ request: ContainerRequest, attach: AttachRequest?, warn: (String) -> Void
+  ) throws(EngineError) -> RunOutcome {
+    try beginUserNamespace()
+    let made = try makeContainer(request)
+    for warning in made.warnings { warn(warning) }
+    do throws(EngineError) {
+      return try start(made.record, made.lock, attach: attach, strictLimits: request.strictLimits, warn: warn)
+    } catch {
+      made.lock.release()
+      // The cause of the failure is what the user must see, not that the remains could not be removed as well.
+      try? removeContainer(made.record.id, force: true, volumes: true)
+      throw error
+    }
+  }
+
+  /// Starts a container that was made before. One that runs already stays as it is.
+  /// - Parameter attach: nil without `-a`.
+  package func startContainer(
+    _ name: String, attach: AttachRequest?, warn: (String) -> Void
+  ) throws(EngineError) -> RunOutcome {
+    let doing = "starting \(safeText(name))"
+    let id = try containers.find(name, doing: doing)
+    try beginUserNamespace()
+    let lock = HeldLock(try containers.lock(id, doing: doing))
+    if try containers.status(of: id).isRunning {
+      lock.release()
+      guard let attach else { return .started(id: id) }
+      return try attachToContainer(name, attach)
+    }
+    guard let record = try containers.record(id) else {
+      throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
+    }
+    return try start(record, lock, attach: attach, strictLimits: false, warn: warn)
+  }
+
+  /// Stops a container if it runs, and starts it.
+  package func restartContainer(
+    _ name: String, timeout: Int64?, signal: String?, warn: (String) -> Void
+  ) throws(EngineError) {
+    _ = try stopContainer(name, timeout: timeout, signal: signal)
+    _ = try startContainer(name, attach: nil, warn: warn)
+  }
+
+  /// Starts the program: here with the caller's streams, or in a monitor of its own with `-d` and with a terminal, which
+  /// can be left.
+  private func start(
+    _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool, warn: (String) -> Void
+  ) throws(EngineError) -> RunOutcome {
+    try enterUserNamespace()
+    let local = attach.map {
+      LocalClient(stdin: $0.stdin, stdout: $0.stdout, stderr: $0.stderr, proxiesSignals: $0.proxiesSignals)
+    }
+    let start = ContainerStart(engine: self, record: record, lock: lock, strictLimits: strictLimits)
+    if let local, !record.settings.terminal {
+      return .exited(try start.supervise(local: local, link: nil, warn: warn))
+    }
+    let monitor = try MonitorProcess.detach(attach: local) { (link) throws(EngineError) in
+      try start.supervise(local: nil, link: link, warn: warn)
+    }
+    lock.release()
+    guard let attach, let connection = monitor.takeConnection() else { return .started(id: record.id) }
+    return try follow(connection, record, attach)
+  }
+}

@@ -1,0 +1,89 @@
+package import Basics
+internal import Glibc
+internal import LinuxKernel
+internal import OCI
+internal import Runtime
+internal import Storage
+
+/// How `stop` found the container.
+package enum StopOutcome: Equatable, Sendable { case stopped, wasNotRunning }
+
+/// Seconds between the stop signal and SIGKILL when nothing says otherwise, as in docker.
+private let defaultStopTimeout: Int64 = 10
+
+extension Engine {
+  /// Sends the container's stop signal and, when it still runs after the time-out, SIGKILL.
+  /// - Parameters:
+  ///   - timeout: seconds, -1 never kills; nil is the container's own, or 10.
+  ///   - signal: name or number; nil is the container's own, its image's, or SIGTERM.
+  package func stopContainer(
+    _ name: String, timeout: Int64?, signal: String?
+  ) throws(EngineError) -> StopOutcome {
+    let doing = "stopping \(safeText(name))"
+    let id = try containers.find(name, doing: doing)
+    guard case .running(let state) = try containers.status(of: id) else { return .wasNotRunning }
+    guard let record = try containers.record(id) else { return .wasNotRunning }
+    let word = signal ?? record.settings.stopSignal ?? record.defaults.stopSignal ?? "SIGTERM"
+    let number = try signalNumber(word, doing: doing)
+    let seconds = timeout ?? record.settings.stopTimeout ?? defaultStopTimeout
+    try signalProgram(state, number, doing: doing)
+    if try !waitForEnd(id, state, seconds: seconds < 0 ? nil : seconds) {
+      try signalProgram(state, SIGKILL, doing: doing)
+      _ = try waitForEnd(id, state, seconds: nil)
+    }
+    return .stopped
+  }
+
+  /// Sends a signal to the container's first process.
+  package func killContainer(_ name: String, signal: String) throws(EngineError) {
+    let doing = "killing \(safeText(name))"
+    let number = try signalNumber(signal, doing: doing)
+    let id = try containers.find(name, doing: doing)
+    guard case .running(let state) = try containers.status(of: id) else {
+      throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) is not running")
+    }
+    try signalProgram(state, number, doing: doing)
+    // After SIGKILL the caller may rely on the container being gone.
+    if number == SIGKILL { _ = try waitForEnd(id, state, seconds: nil) }
+  }
+
+  private func signalNumber(_ text: String, doing: String) throws(EngineError) -> Int32 {
+    if let number = Signals.number(text) { return number }
+    throw EngineError(.invalidInput, doing, "Invalid signal: \(safeText(text))")
+  }
+
+  /// A signal to the very process the state names; its being gone already is success.
+  func signalProgram(_ state: ContainerState, _ number: Int32, doing: String) throws(EngineError) {
+    guard let program = state.program else { return }
+    _ = try during(doing) { try program.signal(number) }
+  }
+
+  /// Waits until the container's monitor has written how it ended.
+  /// - Parameter seconds: nil waits for ever.
+  /// - Returns: false when it still runs.
+  func waitForEnd(_ id: String, _ state: ContainerState, seconds: Int64?) throws(EngineError) -> Bool {
+    let deadline = seconds.map { MonotonicClock.now + $0 * 1_000_000_000 }
+    return try during("waiting for container \(Identifier.short(id))") {
+      // The program's end is seen at once through its descriptor; the monitor's writing follows within moments.
+      if let program = try state.program?.open(), try !isReadable(program.raw, deadline) { return false }
+      var pause: UInt32 = 200
+      while case .running(let now) = try containers.status(of: id), now.startedAt == state.startedAt {
+        if let deadline, MonotonicClock.now > deadline + 5_000_000_000 { return false }
+        usleep(pause)
+        pause = min(pause * 2, 20_000)
+      }
+      return true
+    }
+  }
+
+  /// Waits until a descriptor is readable; false when the deadline passed first.
+  private func isReadable(_ descriptor: Int32, _ deadline: Int64?) throws(SystemError) -> Bool {
+    while true {
+      var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      let left = deadline.map { max(0, ($0 - MonotonicClock.now + 999_999) / 1_000_000) } ?? -1
+      let ready = try systemCall("poll") { poll(&entry, 1, Int32(clamping: left)) }
+      if ready > 0 { return true }
+      if let deadline, MonotonicClock.now >= deadline { return false }
+    }
+  }
+}
