@@ -10,7 +10,7 @@ enum RestartCommand: Command {
   static func run(_ options: StopOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
     return invocation.forEach(operands) { name in
-      try engine.restartContainer(name, timeout: options.timeout, signal: options.signal)
+      try engine.restartContainer(name, timeout: options.timeout, signal: options.signal, warn: invocation.showWarning)
       invocation.output.line(name)
     }
   }

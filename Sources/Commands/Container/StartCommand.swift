@@ -27,7 +27,7 @@ enum StartCommand: Command {
     let engine = try invocation.engine()
     guard options.attaches || options.interactive else {
       return invocation.forEach(operands) { name in
-        _ = try engine.startContainer(name, attach: nil)
+        _ = try engine.startContainer(name, attach: nil, warn: invocation.showWarning)
         invocation.output.line(name)
       }
     }
@@ -36,6 +36,6 @@ enum StartCommand: Command {
     }
     var attach = options.attach.request(openStdin: false)
     attach.stdin = options.interactive
-    return try invocation.exitCode(of: engine.startContainer(operands[0], attach: attach))
+    return try invocation.exitCode(of: engine.startContainer(operands[0], attach: attach, warn: invocation.showWarning))
   }
 }

@@ -19,6 +19,9 @@ struct LaunchPreparation {
 
   private var settings: ContainerSettings { record.settings }
 
+  /// Absolute path of the container's directory.
+  private var home: String { engine.directory.location.root + "/" + StatePath.container(record.id) }
+
   func prepare() throws(EngineError) -> Prepared {
     let outer = engine.isRootless ? try engine.idMap() : nil
     let idMap = try IDMapResolver.resolve(
@@ -36,7 +39,9 @@ struct LaunchPreparation {
       mounts: try MountResolver(location: engine.directory.location, doing: doing).resolve(settings.mounts),
       hostnameFile: files.hostname, hostsFile: files.hosts, resolvConfFile: files.resolvConf,
       joined: joined.paths, doing: doing)
-    let built = try RuntimeSpecBuilder.build(input, host: .current(isHostRoot: !engine.isRootless))
+    var built = try RuntimeSpecBuilder.build(input, host: .current(isHostRoot: !engine.isRootless))
+    // The root is mounted in the container's own mount namespace, over the directory that nobody needs to see in there.
+    built.spec.root.path = home
     var options = LaunchOptions(
       doing: doing, rootFileSystem: rootFileSystem, inUserNamespace: engine.isRootless)
     options.keepsGroups = idMap.setgroupsDenied || built.keepsGroups
@@ -74,7 +79,6 @@ struct LaunchPreparation {
 
   private var rootFileSystem: RootFileSystem {
     let root = engine.directory.location.root + "/"
-    let home = root + StatePath.container(record.id) + "/"
     let lower: [String]
     if let directory = settings.rootDirectory {
       guard directory.overlay else { return .directory(directory.path) }
@@ -83,7 +87,7 @@ struct LaunchPreparation {
       lower = record.layers.reversed().map { root + StatePath.layerTree($0) }
     }
     return .overlay(
-      lower: lower, upper: home + StatePath.ContainerFile.upper, work: home + StatePath.ContainerFile.work,
+      lower: lower, upper: home + "/" + StatePath.ContainerFile.upper, work: home + "/" + StatePath.ContainerFile.work,
       volatile: settings.autoRemove)
   }
 }
