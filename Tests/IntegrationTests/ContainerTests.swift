@@ -26,9 +26,9 @@ struct ContainerTests {
   @Test func `ten megabytes come through unchanged, and from the log, too`() throws {
     try withBusybox { store in
       let script = "yes 0123456789abcde | head -c 10000000"
-      let outcome = try store.dhow("run", "--name", "c", "--network", "none", "busybox", "sh", "-c", script)
+      let outcome = try store.dhow("run", "--name", "cc", "--network", "none", "busybox", "sh", "-c", script)
       #expect(outcome.stdout.count == 10_000_000)
-      let logged = try store.must("logs", "c").stdout
+      let logged = try store.must("logs", "cc").stdout
       #expect(logged == outcome.stdout)
     }
   }
@@ -48,12 +48,12 @@ struct ContainerTests {
   @Test func `a program that dies by a signal gives 128 and its number`() throws {
     try withBusybox { store in
       let child = try store.start([
-        "run", "--name", "c", "--network", "none", "busybox", "sh", "-c", "echo ready; sleep 100",
+        "run", "--name", "cc", "--network", "none", "busybox", "sh", "-c", "echo ready; sleep 100",
       ])
       #expect(child.waitForOutput("ready"))
-      try store.must("kill", "c")
+      try store.must("kill", "cc")
       #expect(child.wait(timeout: 20).status == 137)
-      #expect(try store.must("inspect", "--format", "{{.State.ExitCode}}", "c").out == "137")
+      #expect(try store.must("inspect", "--format", "{{.State.ExitCode}}", "cc").out == "137")
     }
   }
 
@@ -76,14 +76,14 @@ struct ContainerTests {
   @Test func `the changes of a file system are listed and come with a restart`() throws {
     try withBusybox { store in
       try store.must(
-        "run", "--name", "c", "--network", "none", "busybox", "sh", "-c", "echo x >/new; rm /bin/vi; touch /etc/passwd")
-      let changes = try store.must("diff", "c").lines
+        "run", "--name", "cc", "--network", "none", "busybox", "sh", "-c", "echo x >/new; rm /bin/vi; touch /etc/passwd")
+      let changes = try store.must("diff", "cc").lines
       #expect(changes.contains("A /new"))
       #expect(changes.contains("D /bin/vi"))
       #expect(changes.contains("C /etc"))
-      let again = try store.must("start", "-a", "c")
+      let again = try store.must("start", "-a", "cc")
       #expect(again.status == 0)
-      #expect(try store.must("diff", "c").lines == changes)
+      #expect(try store.must("diff", "cc").lines == changes)
     }
   }
 
@@ -127,11 +127,11 @@ struct ContainerTests {
 
   @Test func `a store can be moved`() throws {
     try withBusybox { store in
-      try store.must("create", "--name", "c", "--network", "none", "busybox", "echo", "moved")
+      try store.must("create", "--name", "cc", "--network", "none", "busybox", "echo", "moved")
       let moved = store.directory + "/elsewhere"
       try mustRun(["mv", store.root, moved])
       let outcome = try run(
-        [DhowBinary.path, "--root", moved, "--runroot", store.runroot, "start", "-a", "c"], as: store.identity,
+        [DhowBinary.path, "--root", moved, "--runroot", store.runroot, "start", "-a", "cc"], as: store.identity,
         environment: store.environment)
       #expect(outcome.out == "moved", "\(outcome)")
       try mustRun(["mv", moved, store.root])
@@ -140,7 +140,7 @@ struct ContainerTests {
 
   @Test func `prune, reset and check do as they say`() throws {
     try withBusybox { store in
-      try store.must("run", "--name", "c", "--network", "none", "busybox", "true")
+      try store.must("run", "--name", "cc", "--network", "none", "busybox", "true")
       #expect(try store.must("system", "check").status == 0)
       try store.must("system", "reset", "--force")
       #expect(try store.must("images", "-q").out == "")

@@ -65,9 +65,9 @@ struct DebianTests {
   @Test func `an export has the owners, modes, links, times and attributes of the archive`() throws {
     try withStore { store in
       try store.loadDebian()
-      try store.must("create", "--name", "c", "--network", "none", "debian")
+      try store.must("create", "--name", "cc", "--network", "none", "debian")
       let exported = store.directory + "/exported.tar"
-      try store.must("export", "-o", exported, "c", timeout: 300)
+      try store.must("export", "-o", exported, "cc", timeout: 300)
       let layer = try mustRun([
         "sh", "-c", "tar -xOf \"$1\" --wildcards '*/layer.tar' | \(Self.listing)", "sh", ImageFixture.debian(),
       ])
@@ -94,8 +94,8 @@ struct DebianTests {
         syscall(188, '/root/x', 'user.note', 'kept', 4, 0) == 0 or die "setxattr: $!";
         my $v = ' ' x 16; my $n = syscall(191, '/root/x', 'user.note', $v, 16); print substr($v, 0, $n), "\\n";
         """
-      try store.must("run", "--name", "c", "--network", "none", "debian", "perl", "-e", program)
-      let exported = try store.must("export", "c").stdout
+      try store.must("run", "--name", "cc", "--network", "none", "debian", "perl", "-e", program)
+      let exported = try store.must("export", "cc").stdout
       #expect(contains(exported, Array("SCHILY.xattr.user.note=kept".utf8)))
     }
   }

@@ -18,8 +18,8 @@ struct KillTests {
     }
   }
 
-  private static let created = ["create", "--name", "c", "--network", "none", "busybox", "sleep", "100"]
-  private static let running = ["run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "100"]
+  private static let created = ["create", "--name", "cc", "--network", "none", "busybox", "sleep", "100"]
+  private static let running = ["run", "-d", "--name", "cc", "--network", "none", "busybox", "sleep", "100"]
 
   static let operations: [Operation] = [
     Operation("load", ["load", "-q", "-i", "BUSYBOX"]),
@@ -27,16 +27,16 @@ struct KillTests {
     Operation("tag", ["tag", "busybox", "other:name"]),
     Operation("rmi", after: [["tag", "busybox", "other:name"]], ["rmi", "other:name"]),
     Operation("create", created),
-    Operation("start", after: [created], ["start", "c"]),
-    Operation("run", ["run", "--name", "c", "--network", "none", "busybox", "true"]),
+    Operation("start", after: [created], ["start", "cc"]),
+    Operation("run", ["run", "--name", "cc", "--network", "none", "busybox", "true"]),
     Operation("run --rm", ["run", "--rm", "--network", "none", "busybox", "true"]),
     Operation("run -d", running),
-    Operation("exec", after: [running], ["exec", "c", "true"]),
-    Operation("stop", after: [running], ["stop", "-t", "0", "c"]),
-    Operation("kill", after: [running], ["kill", "c"]),
-    Operation("rename", after: [created], ["rename", "c", "d"]),
-    Operation("rm", after: [created], ["rm", "c"]),
-    Operation("rm -f", after: [running], ["rm", "-f", "c"]),
+    Operation("exec", after: [running], ["exec", "cc", "true"]),
+    Operation("stop", after: [running], ["stop", "-t", "0", "cc"]),
+    Operation("kill", after: [running], ["kill", "cc"]),
+    Operation("rename", after: [created], ["rename", "cc", "dd"]),
+    Operation("rm", after: [created], ["rm", "cc"]),
+    Operation("rm -f", after: [running], ["rm", "-f", "cc"]),
   ]
 
   private func prepared(_ operation: Operation, _ store: Store) throws -> [String] {
@@ -74,9 +74,9 @@ struct KillTests {
           if operation.name == "load" { try store.loadBusybox() }
           try store.expectWorking(what)
           // Whatever state the container is in, it can be removed, and its name is free again.
-          try store.must("rm", "-f", "c", "d")
+          try store.must("rm", "-f", "cc", "dd")
           #expect(try store.must("ps", "-aq").out == "", "\(what)")
-          try store.must("create", "--name", "c", "--network", "none", "busybox", "true")
+          try store.must("create", "--name", "cc", "--network", "none", "busybox", "true")
         }
       }
     }
@@ -104,33 +104,33 @@ struct KillTests {
   @Test func `a monitor that is killed takes its container along and is reported`() throws {
     try withStore { store in
       try store.loadBusybox()
-      try store.must("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "100")
+      try store.must("run", "-d", "--name", "cc", "--network", "none", "busybox", "sleep", "100")
       let before = Set(store.processes())
-      let program = try #require(Int32(try store.must("inspect", "--format", "{{.State.Pid}}", "c").out))
+      let program = try #require(Int32(try store.must("inspect", "--format", "{{.State.Pid}}", "cc").out))
       let monitors = before.filter { $0 != program && linkTarget("/proc/\($0)/exe")?.hasSuffix("/dhow") == true }
       #expect(!monitors.isEmpty)
       for monitor in monitors { try mustRun(["kill", "-KILL", "\(monitor)"]) }
       #expect(eventually { !exists("/proc/\(program)/root/bin") || store.processes().isEmpty })
-      #expect(try store.must("inspect", "--format", "{{.State.Running}}", "c").out == "false")
-      #expect(try store.must("inspect", "--format", "{{.State.Status}}", "c").out == "exited")
+      #expect(try store.must("inspect", "--format", "{{.State.Running}}", "cc").out == "false")
+      #expect(try store.must("inspect", "--format", "{{.State.Status}}", "cc").out == "exited")
       try store.expectWorking("the monitor was killed")
-      try store.must("rm", "c")
+      try store.must("rm", "cc")
     }
   }
 
   @Test func `the runtime directory deleted under a running container loses nothing`() throws {
     try withStore { store in
       try store.loadBusybox()
-      try store.must("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "100")
+      try store.must("run", "-d", "--name", "cc", "--network", "none", "busybox", "sleep", "100")
       try mustRun(["rm", "-rf", store.runroot])
       #expect(
-        try eventually { try store.dhow("inspect", "--format", "{{.State.Running}}", "c").out == "true" },
+        try eventually { try store.dhow("inspect", "--format", "{{.State.Running}}", "cc").out == "true" },
         "the monitor never wrote its state again")
       #expect(try store.must("ps", "-q").lines.count == 1)
-      #expect(try store.must("exec", "c", "echo", "works").out == "works")
-      try store.must("stop", "-t", "0", "c")
-      #expect(try store.must("inspect", "--format", "{{.State.Status}}", "c").out == "exited")
-      try store.must("rm", "c")
+      #expect(try store.must("exec", "cc", "echo", "works").out == "works")
+      try store.must("stop", "-t", "0", "cc")
+      #expect(try store.must("inspect", "--format", "{{.State.Status}}", "cc").out == "exited")
+      try store.must("rm", "cc")
       try store.expectWorking("the runtime directory was deleted")
     }
   }
@@ -140,10 +140,10 @@ struct KillTests {
       try store.loadBusybox()
       try withHostUnchanged {
         try store.must("run", "--rm", "--network", "none", "busybox", "true")
-        try store.must("run", "-d", "--name", "c", "busybox", "sleep", "100")
-        try store.must("exec", "c", "true")
-        try store.must("stop", "-t", "0", "c")
-        try store.must("rm", "c")
+        try store.must("run", "-d", "--name", "cc", "busybox", "sleep", "100")
+        try store.must("exec", "cc", "true")
+        try store.must("stop", "-t", "0", "cc")
+        try store.must("rm", "cc")
         #expect(try store.dhow("run", "--rm", "busybox", "nosuchprogram").status == 127)
       }
       #expect(store.processes() == [])

@@ -38,25 +38,25 @@ struct TerminalTests {
 
   @Test func `the detach keys leave it running, attach comes back, exec joins`() throws {
     try withTerminal { store, terminal, dhow in
-      try terminal.line("\(dhow) run -it --name c --network none -e PS1='inner# ' busybox sh")
+      try terminal.line("\(dhow) run -it --name cc --network none -e PS1='inner# ' busybox sh")
       try terminal.expect("inner#")
       try terminal.line("secret=kept")
       try terminal.press("C-p", "C-q")
       try terminal.line("echo outside $((1 + 1))")
       try terminal.expect("outside 2")
-      #expect(try store.must("inspect", "--format", "{{.State.Running}}", "c").out == "true")
-      try terminal.line("\(dhow) exec -it -e PS1='joined# ' c sh")
+      #expect(try store.must("inspect", "--format", "{{.State.Running}}", "cc").out == "true")
+      try terminal.line("\(dhow) exec -it -e PS1='joined# ' cc sh")
       try terminal.expect("joined#")
       try terminal.line("tty; ps | grep -c '[s]h$'; exit 3")
       try terminal.line("echo exec gave $?")
       try terminal.expect("exec gave 3")
-      try terminal.line("\(dhow) attach c")
+      try terminal.line("\(dhow) attach cc")
       try terminal.line("echo it is $secret")
       try terminal.expect("it is kept")
       try terminal.line("exit")
       try terminal.line("echo outer $((2 + 3))")
       try terminal.expect("outer 5")
-      #expect(try store.must("inspect", "--format", "{{.State.Status}}", "c").out == "exited")
+      #expect(try store.must("inspect", "--format", "{{.State.Status}}", "cc").out == "exited")
     }
   }
 
