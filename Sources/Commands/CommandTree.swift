@@ -64,18 +64,32 @@ package enum CommandTree {
   static var verbs: [CommandEntry] {
     [
       CommandEntry("attach", AttachCommand.self),
+      CommandEntry("completion", CompletionCommand.self),
       CommandEntry("create", CreateCommand.self),
       CommandEntry("diff", DiffCommand.self),
       CommandEntry("exec", ExecCommand.self),
+      CommandEntry("export", ExportCommand.self),
+      CommandEntry("help", HelpCommand.self),
+      CommandEntry("history", HistoryCommand.self),
+      CommandEntry("images", ImagesCommand.self),
+      CommandEntry("import", ImportCommand.self),
+      CommandEntry("info", InfoCommand.self),
       CommandEntry("inspect", InspectCommand.self),
       CommandEntry("kill", KillCommand.self),
+      CommandEntry("load", LoadCommand.self),
+      CommandEntry("logs", LogsCommand.self),
+      CommandEntry("ps", PsCommand.self),
       CommandEntry("rename", RenameCommand.self),
       CommandEntry("restart", RestartCommand.self),
       CommandEntry("rm", RmCommand.self),
+      CommandEntry("rmi", RmiCommand.self),
       CommandEntry("run", RunCommand.self),
+      CommandEntry("save", SaveCommand.self),
       CommandEntry("start", StartCommand.self),
       CommandEntry("stop", StopCommand.self),
+      CommandEntry("tag", TagCommand.self),
       CommandEntry("unshare", UnshareCommand.self),
+      CommandEntry("untag", UntagCommand.self),
       CommandEntry("version", VersionCommand.self),
       CommandEntry("wait", WaitCommand.self),
     ]
@@ -96,8 +110,12 @@ package enum CommandTree {
       CommandEntry("diff", DiffCommand.self),
       CommandEntry("exec", ExecCommand.self),
       CommandEntry("exists", ContainerExistsCommand.self),
+      CommandEntry("export", ExportCommand.self),
       CommandEntry("inspect", ContainerInspectCommand.self),
       CommandEntry("kill", KillCommand.self),
+      CommandEntry("logs", LogsCommand.self),
+      CommandEntry("ls", PsCommand.self, "list", "ps"),
+      CommandEntry("prune", ContainerPruneCommand.self),
       CommandEntry("rename", RenameCommand.self),
       CommandEntry("restart", RestartCommand.self),
       CommandEntry("rm", RmCommand.self, "remove"),
@@ -108,11 +126,33 @@ package enum CommandTree {
     ] + containerLater
   }
 
-  static var image: [CommandEntry] { imageLater }
-  static var system: [CommandEntry] { systemLater }
+  static var image: [CommandEntry] {
+    [
+      CommandEntry("exists", ImageExistsCommand.self),
+      CommandEntry("history", HistoryCommand.self),
+      CommandEntry("import", ImportCommand.self),
+      CommandEntry("inspect", ImageInspectCommand.self),
+      CommandEntry("load", LoadCommand.self),
+      CommandEntry("ls", ImagesCommand.self, "list"),
+      CommandEntry("prune", ImagePruneCommand.self),
+      CommandEntry("rm", RmiCommand.self, "remove"),
+      CommandEntry("save", SaveCommand.self),
+      CommandEntry("tag", TagCommand.self),
+      CommandEntry("untag", UntagCommand.self),
+    ] + imageLater
+  }
+
+  static var system: [CommandEntry] {
+    [
+      CommandEntry("check", CheckCommand.self),
+      CommandEntry("info", InfoCommand.self),
+      CommandEntry("reset", ResetCommand.self),
+    ] + systemLater
+  }
 
   static var hidden: [CommandEntry] {
     [
+      CommandEntry("__complete", CompleteCommand.self, hidden: true),
       CommandEntry("__docs", DocsCommand.self, hidden: true),
     ]
   }

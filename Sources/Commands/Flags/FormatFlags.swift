@@ -1,4 +1,4 @@
-package import Basics
+internal import Basics
 
 /// `--format` as given.
 package struct FormatOptions: CommandOptions, Equatable, Sendable {
@@ -68,57 +68,60 @@ private func trimmed(_ text: String) -> String {
   String(text.drop { $0 == " " }.reversed().drop { $0 == " " }.reversed())
 }
 
-/// A list for people: its columns, and for each row the fields that templates see.
-package struct ListPrinter {
-  /// A field that templates know, with its heading in a table.
-  package typealias Field = (name: String, heading: String)
+/// A list for people: its columns, and the fields that templates see. A row's fields are made only when asked for.
+package struct ListPrinter<Row> {
+  /// A field with its heading in a table.
+  package struct Field {
+    let name: String
+    let heading: String
+    let value: (Row) -> String
+
+    package init(_ name: String, _ heading: String, _ value: @escaping (Row) -> String) {
+      self.name = name
+      self.heading = heading
+      self.value = value
+    }
+  }
 
   private let fields: [Field]
   /// The default columns, names of `fields`.
   private let columns: [String]
+  /// Answers `.Label "x"`.
+  private let label: (Row, String) -> String
 
-  package init(fields: [Field], columns: [String]) {
+  package init(fields: [Field], columns: [String], label: @escaping (Row, String) -> String = { _, _ in "" }) {
     self.fields = fields
     self.columns = columns
+    self.label = label
   }
 
-  /// Prints `rows`; `label` answers `.Label "x"` for a row.
-  package func print(
-    _ rows: [JSONObject], as format: ListFormat, to output: Output, label: ((JSONObject, String) -> String)? = nil
-  ) throws {
+  package func print(_ rows: [Row], as format: ListFormat, to output: Output) throws {
     switch format {
     case .table:
-      let header = columns.map { name in fields.first { $0.name == name }?.heading ?? name }
-      output.write(Table.text(header: header, rows: rows.map { row in columns.map { cell(row[$0]) } }))
+      let shown = columns.compactMap { name in fields.first { $0.name == name } }
+      output.write(
+        Table.text(header: shown.map(\.heading), rows: rows.map { row in shown.map { safeText($0.value(row)) } }))
     case .json:
-      for row in rows { output.line(visible(row).sortedByName.text(htmlSafe: true)) }
+      for row in rows { output.line(object(row).sortedByName.text(htmlSafe: true)) }
     case .template(let template):
-      for row in rows { output.line(safeLines(try render(template, row, label))) }
+      for row in rows { output.line(safeLines(try render(template, row))) }
     case .tableTemplate(let template):
-      let heading = JSON(fields.map { ($0.name, $0.heading) })
-      var text = try template.render(heading) { name, arguments in
+      var text = try template.render(JSON(fields.map { ($0.name, $0.heading) })) { name, arguments in
         name == "Label" ? arguments.first.map { .string(labelHeading($0.stringValue ?? "")) } : nil
       } + "\n"
-      for row in rows { text += safeLines(try render(template, row, label)) + "\n" }
+      for row in rows { text += safeLines(try render(template, row)) + "\n" }
       output.write(Table.aligned(text))
     }
   }
 
-  private func render(
-    _ template: GoTemplate, _ row: JSONObject, _ label: ((JSONObject, String) -> String)?
-  ) throws -> String {
-    try template.render(visible(row)) { name, arguments in
-      guard name == "Label", let label, let key = arguments.first?.stringValue else { return nil }
+  private func render(_ template: GoTemplate, _ row: Row) throws -> String {
+    try template.render(object(row)) { name, arguments in
+      guard name == "Label", let key = arguments.first?.stringValue else { return nil }
       return .string(label(row, key))
     }
   }
 
-  /// The members that templates may see; others of a row are for the printer's own use.
-  private func visible(_ row: JSONObject) -> JSON {
-    .object(JSONObject(row.members.filter { member in fields.contains { $0.name == member.name } }))
-  }
-
-  private func cell(_ value: JSON?) -> String { safeText(goText(TemplateValue(value ?? .string("")))) }
+  private func object(_ row: Row) -> JSON { JSON(fields.map { ($0.name, $0.value(row)) }) }
 
   /// docker's heading of `.Label "com.x.kind"`: the last word of the key.
   private func labelHeading(_ key: String) -> String {
