@@ -37,7 +37,7 @@ enum PsCommand: Command {
     let format = try ListFormat(options.output.format)
     let engine = try invocation.engine()
     let needsSizes = options.size || (options.output.format ?? "").contains(".Size")
-    let containers = try select(engine.listContainers(sizes: needsSizes), options, engine)
+    let containers = try select(options, engine, sizes: needsSizes)
     for container in containers {
       if case .damaged(let reason) = container.state { invocation.warn("container \(Identifier.short(container.id)): \(reason)") }
     }
@@ -56,20 +56,19 @@ enum PsCommand: Command {
     return .success
   }
 
-  /// The containers asked for, the newest first.
-  static func select(
-    _ all: [ContainerSummary], _ options: Options, _ engine: Engine
+  /// The containers asked for, the newest first. Stopped ones are read only when they can be among them.
+  private static func select(
+    _ options: Options, _ engine: Engine, sizes: Bool
   ) throws -> [ContainerSummary] {
+    let showsAll = options.all || options.last > 0 || ContainerFilter.asksForAll(options.filter)
+    let comparesAges = !options.filter.values("before").isEmpty || !options.filter.values("since").isEmpty
+    let all = try engine.listContainers(all: showsAll || comparesAges, sizes: sizes)
     let filter = try ContainerFilter(options.filter, among: all) { name in
       // An image that is not there is nobody's ancestor.
       guard let image = try? engine.inspectImage(name) else { return nil }
       return (image["Id"]?.stringValue ?? "", image["RootFS"]?["Layers"]?.arrayValue?.compactMap(\.stringValue) ?? [])
     }
-    let showsAll = options.all || options.last > 0 || ContainerFilter.asksForAll(options.filter)
-    let chosen = all.filter { container in
-      guard showsAll || isUp(container) else { return false }
-      return filter.accepts(container)
-    }
+    let chosen = all.filter { (showsAll || isUp($0)) && filter.accepts($0) }
     return options.last > 0 ? Array(chosen.prefix(Int(min(options.last, 1 << 31)))) : chosen
   }
 

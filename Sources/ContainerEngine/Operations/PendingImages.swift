@@ -3,8 +3,8 @@ package import Basics
 private let pending = EngineError(.unsupported, "working", "this verb is being written")
 
 extension Engine {
-  /// The newest first; a container with a damaged record is listed as such.
-  package func listContainers(sizes: Bool) throws(EngineError) -> [ContainerSummary] { throw pending }
+  /// The newest first, without `all` only those that run; a container with a damaged record is listed as such.
+  package func listContainers(all: Bool, sizes: Bool) throws(EngineError) -> [ContainerSummary] { throw pending }
 
   /// Calls `emit` for each line in the order written. With `follow` it returns when the container ends.
   package func readLogs(
