@@ -14,6 +14,13 @@ package enum OverlayMode: Sendable {
     case .rootless: "user.overlay.opaque"
     }
   }
+
+  var redirectName: StaticString {
+    switch self {
+    case .root: "trusted.overlay.redirect"
+    case .rootless: "user.overlay.redirect"
+    }
+  }
 }
 
 /// The allow-list of extended attributes in both directions:
@@ -87,15 +94,19 @@ enum AttributePolicy {
 
   static func isOpaque(_ directory: Int32, _ mode: OverlayMode) -> Bool {
     var value: UInt8 = 0
-    return unsafe(mode) { dhow_fgetxattr(directory, $0, &value, 1) } == 1 && value == UInt8(ascii: "y")
+    return withName(mode.opaqueName) { dhow_fgetxattr(directory, $0, &value, 1) } == 1 && value == UInt8(ascii: "y")
+  }
+
+  static func hasRedirect(_ directory: Int32, _ mode: OverlayMode) -> Bool {
+    withName(mode.redirectName) { dhow_fgetxattr(directory, $0, nil, 0) } > 0
   }
 
   static func setOpaque(_ directory: Int32, _ mode: OverlayMode, shown: String) throws(SystemError) {
     var value = UInt8(ascii: "y")
-    try systemCall("setxattr", shown) { unsafe(mode) { dhow_fsetxattr(directory, $0, &value, 1) } }
+    try systemCall("setxattr", shown) { withName(mode.opaqueName) { dhow_fsetxattr(directory, $0, &value, 1) } }
   }
 
-  private static func unsafe<Result>(_ mode: OverlayMode, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
-    mode.opaqueName.utf8Start.withMemoryRebound(to: CChar.self, capacity: mode.opaqueName.utf8CodeUnitCount + 1, body)
+  private static func withName<Result>(_ name: StaticString, _ body: (UnsafePointer<CChar>) -> Result) -> Result {
+    name.utf8Start.withMemoryRebound(to: CChar.self, capacity: name.utf8CodeUnitCount + 1, body)
   }
 }

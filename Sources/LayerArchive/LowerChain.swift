@@ -36,6 +36,23 @@ package struct LowerChain: Sendable {
     return nil
   }
 
+  /// Opens what the topmost layer itself has, a whiteout too; nil when there is nothing.
+  func openAsIs(_ path: [UInt8], flags: Int32) throws(SystemError) -> OwnedDescriptor? {
+    guard let layer = layers.first else { return nil }
+    let text = path.map(CChar.init(bitPattern:)) + [0]
+    do throws(SystemError) {
+      let raw = try systemCall("open", shownPath(path)) {
+        dhow_openat2(
+          layer, text, UInt64(UInt32(bitPattern: flags | O_NOFOLLOW)), 0,
+          UInt64(DHOW_RESOLVE_BENEATH | DHOW_RESOLVE_NO_SYMLINKS))
+      }
+      return OwnedDescriptor(owning: raw)
+    } catch {
+      if error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP { return nil }
+      throw error
+    }
+  }
+
   /// The names of a directory of the merged view; of each layer's part, whiteouts left out. Empty when there is none.
   package func names(_ path: [UInt8]) throws(SystemError) -> Set<[UInt8]> {
     let parts = path.split(separator: UInt8(ascii: "/")).map { $0.map(CChar.init(bitPattern:)) + [0] }

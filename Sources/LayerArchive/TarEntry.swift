@@ -43,3 +43,20 @@ package struct TarEntry {
     extents = nil
   }
 }
+
+extension TarEntry {
+  /// An entry to be written.
+  package init(
+    _ kind: Kind, _ path: [UInt8], mode: UInt32, uid: Int64 = 0, gid: Int64 = 0, size: Int64 = 0, mtimeSeconds: Int64 = 0,
+    linkTarget: [UInt8] = []
+  ) {
+    self.kind = kind
+    self.path = path
+    self.mode = mode
+    self.uid = uid
+    self.gid = gid
+    self.size = size
+    self.mtimeSeconds = mtimeSeconds
+    self.linkTarget = linkTarget
+  }
+}

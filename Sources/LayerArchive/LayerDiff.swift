@@ -1,0 +1,75 @@
+// What a container changed: docker's `diff`.
+internal import Basics
+internal import Glibc
+internal import LinuxKernel
+
+/// One change of a writable layer against what is below it.
+package struct LayerChange: Equatable, Sendable {
+  /// The letters docker prints; in its API 0, 1 and 2 in the order C, A, D.
+  package enum Kind: String, Sendable {
+    case changed = "C"
+    case added = "A"
+    case deleted = "D"
+  }
+  package var kind: Kind
+  /// With a leading slash, as bytes.
+  package var path: [UInt8]
+}
+
+package enum LayerDiff {
+  /// The changes that an overlay's upper directory holds, sorted by path. A directory counts as changed when something in it
+  /// is, or its own owner or mode; what only overlayfs copied up on its way does not. Of a directory that was removed, and of
+  /// one that was replaced, the removal is said and not each thing that went with it.
+  package static func changes(
+    upper: Int32, lower: LowerChain, mode: OverlayMode, failure: ArchiveFailure
+  ) throws -> [LayerChange] {
+    var changes: [[UInt8]: LayerChange.Kind] = [:]
+    do {
+      try TreeWalk.visit(upper) { item in
+        let below = try lower.status(item.path)
+        if isWhiteoutStatus(item.status) {
+          if below != nil { changes[item.path] = .deleted }
+        } else if let below {
+          if !item.isDirectory || isChanged(item, below) { changes[item.path] = .changed }
+          if item.isDirectory, below.kind == .directory { try addHidden(item, lower, mode, failure, &changes) }
+        } else {
+          changes[item.path] = .added
+        }
+        return true
+      }
+    } catch let error as SystemError {
+      throw failure.system(error)
+    }
+    // A directory with a change in it is one too.
+    for path in Array(changes.keys) {
+      var end = path.count
+      while let slash = path[..<end].lastIndex(of: UInt8(ascii: "/")) {
+        end = slash
+        if changes[Array(path[..<end])] != nil { break }
+        changes[Array(path[..<end])] = .changed
+      }
+    }
+    return changes.map { LayerChange(kind: $0.value, path: [UInt8(ascii: "/")] + $0.key) }
+      .sorted { $0.path.lexicographicallyPrecedes($1.path) }
+  }
+
+  private static func isChanged(_ item: TreeItem, _ below: FileStatus) -> Bool {
+    below.kind != .directory || item.status.st_mode & 0o7777 != below.mode || item.status.st_uid != below.uid
+      || item.status.st_gid != below.gid
+  }
+
+  /// What an opaque directory hides and does not have itself.
+  private static func addHidden(
+    _ item: TreeItem, _ lower: LowerChain, _ mode: OverlayMode, _ failure: ArchiveFailure,
+    _ changes: inout [[UInt8]: LayerChange.Kind]
+  ) throws {
+    let directory = try item.open(O_RDONLY | O_DIRECTORY)
+    try OverlayUpper.refuseRedirect(directory.raw, mode, item, failure)
+    guard AttributePolicy.isOpaque(directory.raw, mode) else { return }
+    for name in try lower.names(item.path) {
+      var status = stat()
+      if fstatat(directory.raw, name.map(CChar.init(bitPattern:)) + [0], &status, AT_SYMLINK_NOFOLLOW) == 0 { continue }
+      changes[item.path + [UInt8(ascii: "/")] + name] = .deleted
+    }
+  }
+}
