@@ -6,10 +6,8 @@ extension Engine {
   /// The newest first, without `all` only those that run; a container with a damaged record is listed as such.
   package func listContainers(all: Bool, sizes: Bool) throws(EngineError) -> [ContainerSummary] { throw pending }
 
-  /// Calls `emit` for each line in the order written. With `follow` it returns when the container ends.
-  package func readLogs(
-    _ name: String, _ request: LogRequest, _ emit: (LogLine) throws -> Void
-  ) throws { throw pending }
+  /// Writes the log straight to descriptors 1 and 2. With `follow` it returns when the container ends.
+  package func readLogs(_ name: String, _ request: LogRequest) throws(EngineError) { throw pending }
 
   /// Removes stopped containers; `accepts` decides for each.
   package func pruneContainers(_ accepts: (ContainerSummary) -> Bool) throws(EngineError) -> PruneReport { throw pending }

@@ -62,31 +62,18 @@ package struct ContainerSummary: Sendable {
   }
 }
 
-/// Which part of a container's log is wanted.
+/// Which part of a container's log is wanted, and in which form.
 package struct LogRequest: Sendable {
   package var follow = false
+  package var timestamps = false
+  /// With the labels and variables chosen by `--log-opt`.
+  package var details = false
   package var since: Timestamp?
   package var until: Timestamp?
   /// Lines from the end; nil is all.
   package var tail: Int?
 
   package init() {}
-}
-
-/// One line of a log as it was written; without a newline at its end when the program wrote none.
-package struct LogLine: Sendable {
-  package var isStderr: Bool
-  package var time: Timestamp
-  package var bytes: [UInt8]
-  /// Labels and variables chosen with `--log-opt`, for `--details`.
-  package var attributes: [(String, String)]
-
-  package init(isStderr: Bool, time: Timestamp, bytes: [UInt8], attributes: [(String, String)] = []) {
-    self.isStderr = isStderr
-    self.time = time
-    self.bytes = bytes
-    self.attributes = attributes
-  }
 }
 
 /// What a prune removed.
