@@ -214,18 +214,23 @@ package final class LayerDraft {
   /// until `ContentIngest.publish`.
   /// - Parameters:
   ///   - archive: digest and size of the uncompressed bytes that were extracted.
-  ///   - contentSize: bytes of the files in the tree.
+  ///   - contentSize: bytes of the files in the tree; counted when nil.
   /// - Throws: `corrupt` when the digest is not the diff id (SECURITY B10); nothing of the layer is kept then.
   package func finish(
-    archive: (digest: Digest, size: Int64), contentSize: Int64, entries: Int64
+    archive: (digest: Digest, size: Int64), contentSize: Int64? = nil, entries: Int64
   ) throws(EngineError) {
     if let expected, archive.digest != expected {
       throw EngineError(
         .corrupt, "extracting layer \(expected)", "its uncompressed content has the digest \(archive.digest)")
     }
+    let size: Int64
+    if let contentSize {
+      size = contentSize
+    } else {
+      size = try during("measuring layer \(archive.digest.short)") { try SpaceUsage.content(of: tree.raw) }
+    }
     try ingest.stage(
-      name,
-      LayerRecord(diffID: archive.digest, contentSize: contentSize, archiveSize: archive.size, entries: entries))
+      name, LayerRecord(diffID: archive.digest, contentSize: size, archiveSize: archive.size, entries: entries))
     isFinished = true
   }
 }

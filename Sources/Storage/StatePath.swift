@@ -49,6 +49,12 @@ package enum StatePath {
   static let skeleton: [String] =
     [blobs] + Digest.Algorithm.allCases.map(blobs) + [layers, containers, names, volumes, staging, trash, locks]
 
+  /// All we ever make at the top of the root directory; the marker last, so that a reset cut short can be done again.
+  package static let allAtTop: [String] = [
+    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, layers, staging, trash, locks,
+    storeRecord, storeRecord + ".new", layoutMarker + ".new", layoutMarker,
+  ]
+
   /// Files in a container's directory.
   package enum ContainerFile {
     package static let record = "record.json"
@@ -72,5 +78,7 @@ package enum StatePath {
     package static func monitorLock(_ id: String) -> String { "containers/\(id)/lock" }
     /// Made by the first sweep after a boot.
     package static let swept = "swept"
+    /// All we ever make at the top of the runtime directory.
+    package static let allAtTop: [String] = [containers, swept]
   }
 }

@@ -1,0 +1,76 @@
+package import Basics
+internal import LayerArchive
+internal import LinuxKernel
+internal import OCI
+internal import Storage
+
+extension Engine {
+  /// What is wrong with the store, one sentence each; with `repair` what was done about it. Before it looks it removes what
+  /// dead processes left, which is no damage.
+  package func checkStore(repair: Bool) throws(EngineError) -> [String] {
+    try directory.prepare()
+    try enterUserNamespace()
+    try removeRemains()
+    var check = StoreCheck(directory, verifyLayer: nil)
+    let damages = try check.run()
+    guard repair else { return damages.map { "\($0.object): \($0.detail)" } }
+    let store = StoreRepair(directory, sources: check.sources) { [self] (source, ingest) throws(EngineError) in
+      try extractAgain(source, into: ingest)
+    }
+    var sentences: [String] = []
+    for damage in damages {
+      do throws(EngineError) {
+        if try store.repair(damage, say: { sentences.append($0) }) { continue }
+        sentences.append("\(damage.object): \(damage.detail); this cannot be repaired")
+      } catch {
+        sentences.append("\(damage.object): \(damage.detail); not repaired: \(error.reason)")
+      }
+    }
+    try removeRemains()
+    return sentences
+  }
+
+  private func removeRemains() throws(EngineError) {
+    try GarbageCollector(directory).sweep()
+    do throws(EngineError) { _ = try GarbageCollector(directory).collect() } catch {
+      // What refers to content is damaged: the check says so, and nothing is garbage until that is mended.
+      guard error.kind == .corrupt || error.kind == .invalidInput || error.kind == .unsupported else { throw error }
+    }
+  }
+
+  private func extractAgain(_ source: LayerSource, into ingest: ContentIngest) throws(EngineError) {
+    let doing = "unpacking layer \(source.diffID.short)"
+    guard let draft = try ingest.layer(source.diffID) else { return }
+    let blob = try BlobStore(directory).open(source.blob)
+    let options = try layerOptions()
+    try during(doing) {
+      let unpacked = try LayerUnpacking.unpack(
+        DescriptorSource(blob.raw, shown: "\(source.blob)"), into: draft.tree.raw, options: options, doing: doing)
+      if !unpacked.extraction.unresolved.isEmpty {
+        let layers = LayerStore(directory)
+        // The topmost first; the descriptors live until this scope ends.
+        let lower = OpenedTrees(try source.lower.reversed().map { try layers.openTree($0).take() })
+        try LayerCompletion.complete(
+          draft.tree.raw, unpacked.extraction.unresolved, lower: LowerChain(lower.descriptors, mode: options.mode),
+          mode: options.mode, failure: ArchiveFailure(doing: doing))
+      }
+      try draft.finish(
+        archive: (unpacked.diffID, unpacked.uncompressedSize), entries: unpacked.extraction.entries)
+    }
+  }
+
+  /// How layers are unpacked for this user.
+  private func layerOptions() throws(EngineError) -> LayerExtractor.Options {
+    LayerExtractor.Options(
+      mode: isRootless ? .rootless : .root, ownership: try idMap().isSingle ? .squashed : .asArchived)
+  }
+}
+
+/// Descriptors that are closed together.
+private final class OpenedTrees {
+  let descriptors: [Int32]
+
+  init(_ descriptors: [Int32]) { self.descriptors = descriptors }
+
+  deinit { for descriptor in descriptors { _ = OwnedDescriptor(owning: descriptor) } }
+}

@@ -1,0 +1,121 @@
+package import Basics
+internal import OCI
+internal import Storage
+
+extension Engine {
+  /// Removes an image or one of its names, by docker's rules: a name that is not the last is only taken away; an image of
+  /// several names is removed by its id only with `force`; one that a container uses is removed only with `force`, and
+  /// never while the container runs.
+  package func removeImage(_ name: String, force: Bool) throws(EngineError) -> [ImageRemoval] {
+    let doing = "removing \(safeText(name))"
+    let (image, found) = try images.find(name, doing: doing)
+    let users = try users(of: image)
+    var removed: [ImageRemoval] = []
+    if let found {
+      if !force, image.references.count == 1, let user = users.first {
+        throw EngineError(
+          .inUse, doing,
+          "conflict: unable to remove repository reference \"\(safeText(name))\" (must force) - container "
+            + "\(Identifier.short(user.id)) is using its referenced image \(image.id.short)",
+          hint: "dhow rm \(Identifier.short(user.id)), or dhow rmi -f \(safeText(name))")
+      }
+      try images.untag(found)
+      removed.append(.untagged(found.familiar))
+      if image.references.count > 1 { return removed }
+      // The name was taken away with force; the image itself stays under a container that runs.
+      if users.contains(where: \.isRunning) { return removed }
+    } else {
+      try checkConflict(image, users, force: force, doing: doing)
+      for reference in image.references {
+        try images.untag(reference)
+        removed.append(.untagged(reference.familiar))
+      }
+    }
+    return removed + (try removeContent(of: [image]).removed)
+  }
+
+  /// A container made from an image.
+  private struct ImageUser {
+    var id: String
+    var isRunning: Bool
+  }
+
+  private func users(of image: StoredImage) throws(EngineError) -> [ImageUser] {
+    var users: [ImageUser] = []
+    for id in try containers.ids() {
+      // A container with a damaged record does not run; its layers are kept as long as it is there.
+      guard let record = try? containers.record(id), record.imageID == image.id else { continue }
+      users.append(ImageUser(id: id, isRunning: try containers.status(of: id).isRunning))
+    }
+    // The running ones first: theirs is the conflict that cannot be forced.
+    return users.filter(\.isRunning) + users.filter { !$0.isRunning }
+  }
+
+  private func checkConflict(
+    _ image: StoredImage, _ users: [ImageUser], force: Bool, doing: String
+  ) throws(EngineError) {
+    func conflict(_ how: String, _ why: String, hint: String) -> EngineError {
+      EngineError(.inUse, doing, "conflict: unable to delete \(image.id.short) (\(how)) - \(why)", hint: hint)
+    }
+    if let user = users.first(where: \.isRunning) {
+      let short = Identifier.short(user.id)
+      throw conflict(
+        "cannot be forced", "image is being used by running container \(short)", hint: "dhow rm -f \(short)")
+    }
+    if force { return }
+    let repositories = Set(image.references.map(\.name))
+    if repositories.count > 1 || image.references.count > 1 {
+      throw conflict(
+        "must be forced", "image is referenced in multiple repositories", hint: "dhow rmi -f \(image.id.short)")
+    }
+    if let user = users.first {
+      let short = Identifier.short(user.id)
+      throw conflict(
+        "must be forced", "image is being used by stopped container \(short)",
+        hint: "dhow rm \(short), or dhow rmi -f \(image.id.short)")
+    }
+  }
+
+  /// Takes images out of the index and removes what nobody else needs of their content.
+  func removeContent(
+    of list: [StoredImage]
+  ) throws(EngineError) -> (removed: [ImageRemoval], reclaimed: Int64) {
+    var candidates: (blobs: [Digest], layers: [Digest]) = ([], [])
+    var chains: [(image: StoredImage, diffIDs: [Digest])] = []
+    for image in list {
+      candidates.blobs += [image.manifest.digest, image.id]
+      // Of a damaged image only what can still be read is removed with it; the rest goes with the next prune.
+      candidates.blobs += (try? images.manifest(of: image).layers.map(\.digest)) ?? []
+      let diffIDs = (try? images.config(of: image).diffIDs) ?? []
+      candidates.layers += diffIDs
+      chains.append((image, diffIDs))
+    }
+    try images.remove(Set(list.map(\.manifest.digest)))
+    try enterUserNamespace()
+    let outcome: GarbageCollector.Outcome
+    do throws(EngineError) { outcome = try GarbageCollector(directory).collect(only: candidates) } catch {
+      // Something else is damaged, so that nobody knows what is still needed: the content stays, the image is gone.
+      guard error.kind == .corrupt || error.kind == .invalidInput else { throw error }
+      return (chains.map { .deleted($0.image.id.description) }, 0)
+    }
+    var gone = Set(outcome.layers)
+    var removed: [ImageRemoval] = []
+    for (image, diffIDs) in chains {
+      removed.append(.deleted(image.id.description))
+      for (diffID, chainID) in zip(diffIDs, chainIDs(diffIDs)).reversed() where gone.remove(diffID) != nil {
+        removed.append(.deleted(chainID.description))
+      }
+    }
+    return (removed, outcome.reclaimed)
+  }
+
+  /// The names of each layer with all below it (OCI image spec, config.md, "Layer ChainID").
+  private func chainIDs(_ diffIDs: [Digest]) -> [Digest] {
+    var chain: Digest?
+    return diffIDs.map { diffID in
+      let next = chain.map { SHA256Stream.digest(Array("\($0) \(diffID)".utf8)) } ?? diffID
+      chain = next
+      return next
+    }
+  }
+}
