@@ -11,6 +11,9 @@ package final class Engine {
   package let images: ImageStore
   private var namespace = Namespace.outside
   private var pendingNamespace: PendingUserNamespace?
+  private var knownMap: IDMap?
+  /// Containers could write the file that this program runs from.
+  private(set) var isBinaryExposed = true
 
   private enum Namespace { case outside, entering, inside }
 
@@ -30,16 +33,21 @@ package final class Engine {
   /// The ids the user has; as root all ids as they are.
   package func idMap() throws(EngineError) -> IDMap {
     guard isRootless else { return .host }
-    return try during("reading the subordinate ids of \(account.name ?? "uid \(account.uid)")") {
+    if let knownMap { return knownMap }
+    let map = try during("reading the subordinate ids of \(account.name ?? "uid \(account.uid)")") {
       try UserNamespace.map(for: account)
     }
+    knownMap = map
+    return map
   }
 
   /// Begins to enter the user's namespace; reading and making files of the user's own goes on meanwhile. Nothing happens
   /// for root, or when it was done before.
   package func beginUserNamespace() throws(EngineError) {
     guard isRootless, case .outside = namespace else { return }
-    pendingNamespace = try UserNamespace.begin(try idMap(), account: account)
+    let map = try idMap()
+    isBinaryExposed = BinaryExposure.isWritable(with: map)
+    pendingNamespace = try UserNamespace.begin(map, account: account)
     namespace = .entering
   }
 

@@ -47,6 +47,9 @@ struct LaunchPreparation {
     options.keepsGroups = idMap.setgroupsDenied || built.keepsGroups
     options.joins = joined.joins
     options.usesInit = settings.usesInit
+    options.hidesBinary = engine.isBinaryExposed
+    options.seccomp = try SeccompChoice(engine: engine, doing: doing).program(
+      built.seccomp, bounding: built.spec.process.capabilities.bounding)
     if let umask = settings.umask { options.umask = umask }
     return Prepared(spec: built.spec, options: options, warnings: built.warnings)
   }
