@@ -63,7 +63,13 @@ let package = Package(
     tests("LayerArchiveTests", ["LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("StorageTests", ["Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
-    tests("RuntimeTests", ["monitor-harness", "launch-probe", "Runtime", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    .executableTarget(name: "seccomp-probe", path: "Tests/SeccompProbe"),
+    tests(
+      "RuntimeTests",
+      [
+        "monitor-harness", "launch-probe", "seccomp-probe", "CSeccomp", "Runtime", "Storage", "LinuxKernel", "OCI",
+        "Basics", "TestSupport",
+      ]),
     tests(
       "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
       goldens: ["Goldens"]),
