@@ -201,6 +201,8 @@ static _Noreturn void execute(struct child *child, const struct dhow_operation *
   raw(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
   struct dhow_report message = {.kind = DHOW_REPORT_EXEC};
   if (plan->stub >= 0) {
+    // The stub reports over the control socket and closes it at its own exec.
+    raw(SYS_fcntl, plan->control, F_SETFD, 0);
     long result = raw(SYS_execveat, plan->stub, "", plan->stub_arguments, plan->environment, AT_EMPTY_PATH);
     message = (struct dhow_report){.kind = DHOW_REPORT_FAILED, .operation = child->index, .error = (int)-result};
     report(child, &message, -1);
@@ -288,21 +290,66 @@ static long clone3_run(struct clone_args *arguments, void (*body)(void *), void 
 }
 #endif
 
-// The pid namespace is entered last and with nothing left to lose: by then descriptors are closed, memory is not
-// dumpable, and ids and capabilities are the program's. We wait in the kernel (CLONE_VFORK) until it executes.
-static long go_on_in_sibling(struct child *child, const struct dhow_operation *op) {
-  struct child sibling = *child;
-  sibling.index++;
-  int pidfd = -1;
-  struct clone_args arguments = {
-      .flags = op->value | CLONE_VM | CLONE_VFORK | CLONE_PARENT,
-      .stack = (uint64_t)(uintptr_t)child->plan->second_stack,
-      .stack_size = child->plan->second_stack_size,
-  };
-  (void)pidfd;
-  struct dhow_report message = {.kind = DHOW_REPORT_CHILD};
-  long pid = clone3_run(&arguments, walk, &sibling);
+// clone(2) and not clone3(2): system call filters, docker's among them, answer ENOSYS to the latter.
+#if defined(__x86_64__)
+static long clone_run(unsigned long flags, void *stack, void (*body)(void *), void *state) {
+  long result;
+  register void (*r12)(void *) __asm__("r12") = body;
+  register void *r13 __asm__("r13") = state;
+  register long r10 __asm__("r10") = 0;
+  register long r8 __asm__("r8") = 0;
+  __asm__ volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%ebp, %%ebp\n\t"
+      "mov %%r13, %%rdi\n\t"
+      "call *%%r12\n\t"
+      "hlt\n"
+      "1:"
+      : "=a"(result)
+      : "a"(SYS_clone), "D"(flags), "S"(stack), "d"(0L), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
+      : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+static long clone_run(unsigned long flags, void *stack, void (*body)(void *), void *state) {
+  register long x8 __asm__("x8") = SYS_clone;
+  register long x0 __asm__("x0") = (long)flags;
+  register void *x1 __asm__("x1") = stack;
+  register long x2 __asm__("x2") = 0;
+  register long x3 __asm__("x3") = 0;
+  register long x4 __asm__("x4") = 0;
+  register void (*x19)(void *) __asm__("x19") = body;
+  register void *x20 __asm__("x20") = state;
+  __asm__ volatile(
+      "svc 0\n\t"
+      "cbnz x0, 1f\n\t"
+      "mov x29, xzr\n\t"
+      "mov x0, x20\n\t"
+      "blr x19\n\t"
+      "brk #1\n"
+      "1:"
+      : "+r"(x0)
+      : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x19), "r"(x20)
+      : "memory");
+  return x0;
+}
+#endif
+
+// A process of another pid namespace can only be born there. We share memory with the sibling, so its state must not be
+// on our stack, which we go on using; ours is the only other task of this memory, and it only reports and leaves.
+static long go_on_in_sibling(struct child *child) {
+  const struct dhow_plan *plan = child->plan;
+  struct child *sibling = plan->second_stack;
+  *sibling = *child;
+  sibling->index++;
+  char *top = (char *)plan->second_stack + plan->second_stack_size;
+  long pid = clone_run(CLONE_VM | CLONE_PARENT, top, walk, sibling);
   if (pid < 0) return pid;
+  struct dhow_report message;
+  message.kind = DHOW_REPORT_CHILD;
+  message.head = 0;
   message.pid = (int)pid;
   report(child, &message, -1);
   leave(0);
@@ -315,7 +362,7 @@ static long run(struct child *child, const struct dhow_operation *op) {
     case DHOW_OP_DUMPABLE: return raw(SYS_prctl, PR_SET_DUMPABLE, op->value, 0, 0, 0);
     case DHOW_OP_SETNS: return raw(SYS_setns, op->a, op->value);
     case DHOW_OP_UNSHARE: return raw(SYS_unshare, op->value);
-    case DHOW_OP_FORK: return go_on_in_sibling(child, op);
+    case DHOW_OP_FORK: return go_on_in_sibling(child);
     case DHOW_OP_SESSION: return raw(SYS_setsid);
     case DHOW_OP_HOSTNAME: return raw(SYS_sethostname, op->text, op->length);
     case DHOW_OP_DOMAINNAME: return raw(SYS_setdomainname, op->text, op->length);

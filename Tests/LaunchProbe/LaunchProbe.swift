@@ -6,7 +6,8 @@ import Runtime
 
 /// Starts one container straight through the launcher, for tests of the launcher alone:
 /// `launch-probe REQUEST.json`, where the request is
-/// `{"spec": config.json, "lower": [DIR…], "state": DIR, "directory": DIR, "terminal": BOOL, "init": BOOL}`.
+/// `{"spec": config.json, "lower": [DIR…], "state": DIR, "directory": DIR, "terminal": BOOL, "init": BOOL,
+/// "hidesBinary": BOOL, "exec": process}`; with `exec` that process is joined to the container and its end is waited for.
 /// Exits with the program's code, or 125, 126, 127 with the error on standard error.
 @main
 struct LaunchProbe {
@@ -49,10 +50,24 @@ struct LaunchProbe {
     }
     var options = LaunchOptions(doing: "starting", rootFileSystem: root, inUserNamespace: account.uid != 0)
     options.usesInit = try request.bool("init")
+    options.hidesBinary = try request.bool("hidesBinary")
     let stdio: LaunchStdio = try request.bool("terminal") ? .terminal(columns: 80, rows: 24) : .descriptors(0, 1, 2)
-    let process = try Launcher.launch(spec, stdio: stdio, options: options)
-    if process.terminal >= 0 { copyTerminal(process.terminal) }
-    return try Spawn.wait(process.pid).shellCode
+    guard let program = try request.fields("exec") else {
+      let process = try Launcher.launch(spec, stdio: stdio, options: options)
+      if process.terminal >= 0 { copyTerminal(process.terminal) }
+      return try Spawn.wait(process.pid).shellCode
+    }
+    let process = try Launcher.launch(spec, stdio: .descriptors(0, 1, 2), options: options)
+    usleep(200_000)  // Lets the container's own program come to where a test wants it.
+    defer { kill(process.pid, SIGKILL) }
+    let container = NamespaceJoin(
+      process: ProcessIdentity(pid: process.pid, startTime: process.startTime),
+      types: spec.linux.namespaces.map(\.type))
+    var joining = JoinOptions(doing: "executing", container: container)
+    joining.hidesBinary = options.hidesBinary
+    let joined = try Launcher.join(try RuntimeSpec.Process(program), stdio: stdio, options: joining)
+    if joined.terminal >= 0 { copyTerminal(joined.terminal) }
+    return try Spawn.wait(joined.pid).shellCode
   }
 
   /// Shows what the terminal says until its last user is gone.

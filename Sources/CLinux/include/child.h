@@ -13,7 +13,7 @@ enum dhow_operation_kind {
   DHOW_OP_DUMPABLE,        // PR_SET_DUMPABLE value
   DHOW_OP_SETNS,           // setns(a, value)
   DHOW_OP_UNSHARE,         // unshare(value)
-  DHOW_OP_FORK,            // goes on in a sibling made with the clone flags in value; its pid is reported
+  DHOW_OP_FORK,            // goes on in a sibling, a child of our parent; its pid is reported and we are gone
   DHOW_OP_SESSION,         // setsid
   DHOW_OP_HOSTNAME,        // text, length
   DHOW_OP_DOMAINNAME,      // text, length
@@ -125,8 +125,10 @@ int dhow_control_pair(int sockets[2]);
 // Receives one report; a descriptor that came with it goes to *descriptor, else -1. Answers its length, 0 at the end.
 ssize_t dhow_receive_report(int socket, struct dhow_report *report, int *descriptor);
 
-// The stub's executable in a sealed memory file, close-on-exec; -1 and errno.
-int dhow_stub_image(void);
+// The stub's executable in a sealed memory file, close-on-exec; -1 and errno. `candidates`: the paths to try, each ended
+// by NUL and the list by an empty one, `length` bytes in all. With `is_init` it stays as PID 1 in front of the program
+// and expects its own name before the program's arguments.
+int dhow_stub_image(int control, int is_init, const char *candidates, size_t length);
 
 // ioctl(NS_GET_NSTYPE): the CLONE_NEW flag of a namespace descriptor, -1 when it is none.
 int dhow_namespace_type(int fd);

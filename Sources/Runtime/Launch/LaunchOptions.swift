@@ -51,6 +51,32 @@ package struct LaunchOptions: Sendable {
   }
 }
 
+/// What joining a container needs beside the process.
+package struct JoinOptions: Sendable {
+  /// A present participle with the object, such as "executing in web"; begins every error.
+  package var doing: String
+  /// The container's first process and the namespaces in which it differs from us.
+  package var container: NamespaceJoin
+  package var keepsGroups = false
+  /// A directory of cgroup v2 to be born in.
+  package var cgroup: Int32?
+  /// cgroup.procs files that the child is written to before it joins.
+  package var cgroupProcs: [String] = []
+  package var seccomp: SeccompProgram?
+  /// The filter allows what the launcher itself still does after loading it; true of the built-in profile.
+  package var filterAllowsLaunch = false
+  /// The program must never see our binary as /proc/PID/exe (CVE-2019-5736).
+  package var hidesBinary = false
+  /// The signal the program gets when the launching process dies; 0 for none.
+  package var deathSignal: Int32 = 9
+  package var umask: UInt32 = 0o022
+
+  package init(doing: String, container: NamespaceJoin) {
+    self.doing = doing
+    self.container = container
+  }
+}
+
 /// Namespaces of a living process to join (setns(2) with a pidfd, kernel 5.8).
 package struct NamespaceJoin: Sendable, Equatable {
   package var process: ProcessIdentity

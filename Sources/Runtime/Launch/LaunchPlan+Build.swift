@@ -5,16 +5,18 @@ import LinuxKernel
 import OCI
 
 extension LaunchPlan {
-  /// The whole plan of a new container. Answers the paths that exec will try.
+  /// The whole plan of a new container.
+  /// - Parameter kept: descriptors that the child uses until exec.
   mutating func build(
-    _ spec: RuntimeSpec, options: LaunchOptions, stdio: LaunchStdio, control: Int32, namespaces: NamespacePlan
-  ) throws(EngineError) -> [String] {
-    guard let command = spec.process.args.first else {
-      throw EngineError(.invalidInput, options.doing, "there is no command to run")
-    }
-    closeAll(except: [control] + stdio.sources)
+    _ spec: RuntimeSpec, options: LaunchOptions, stdio: LaunchStdio, kept: [Int32], namespaces: NamespacePlan,
+    joins: JoinedNamespaces, candidates: [String]
+  ) throws(EngineError) {
+    closeAll(except: kept + stdio.sources + joins.entries.map(\.pidfd))
     value(DHOW_OP_UMASK, "setting the umask", 0)
-    if namespaces.makesUser { add(DHOW_OP_WAIT, "waiting") }
+    if !joins.isEmpty { addJoins(joins) }
+    add(DHOW_OP_WAIT, "waiting")
+    if namespaces.earlyFlags != 0 { value(DHOW_OP_UNSHARE, "making namespaces", namespaces.earlyFlags) }
+    if namespaces.forks { add(DHOW_OP_FORK, "entering the pid namespace") }
     add(DHOW_OP_SESSION, "starting a session")
     addNames(spec, namespaces)
     if !namespaces.makesUser {
@@ -23,15 +25,15 @@ extension LaunchPlan {
     let userNamespace = options.inUserNamespace || namespaces.makesUser
     try addRoot(
       options.rootFileSystem, mountPoint: spec.root.path, userxattr: userNamespace, readOnly: spec.root.readonly)
-    if namespaces.makesPid {
+    if namespaces.makesPid || namespaces.joinsPid {
       add(DHOW_OP_NEW_PROC, "making a proc file system") { op, _ in op.b = procSlot }
     } else {
       openDirectory("/proc", into: procSlot, host: true, magic: FileSystemMagic.proc)
     }
+    if namespaces.lateFlags != 0 { value(DHOW_OP_UNSHARE, "making a cgroup namespace", namespaces.lateFlags) }
     try addMounts(spec, bindsDevices: userNamespace, cgroups: options.cgroupView, doing: options.doing)
     if case .terminal(let columns, let rows) = stdio { addTerminal(columns, rows, console: devSlot) }
     addProtection(spec.linux)
-    if namespaces.unshareFlags != 0 { value(DHOW_OP_UNSHARE, "making a cgroup namespace", namespaces.unshareFlags) }
     add(DHOW_OP_PIVOT, "changing the root") { op, _ in op.a = rootSlot }
     addWorkingDirectory(spec.process.cwd, create: true, last: false)
     addRootAttributes(spec)
@@ -39,20 +41,64 @@ extension LaunchPlan {
     addKernelSettings(spec)
     try addLimits(spec.process.rlimits)
     add(DHOW_OP_KEYRING, "making a session keyring") { op, arena in op.text = arena.string("dhow") }
-    addStdio(stdio, owner: spec.process.user.uid)
-    try addCredentials(spec.process, seccomp: options.seccomp, keepsGroups: options.keepsGroups)
-    value(DHOW_OP_UMASK, "setting the umask", UInt64(spec.process.user.umask ?? options.umask))
-    if options.deathSignal != 0 {
-      value(DHOW_OP_DEATH_SIGNAL, "asking for a death signal", UInt64(options.deathSignal))
+    addStdio(stdio, owner: spec.process.user.uid, takesTerminal: true)
+    let credentials = try addCredentials(spec.process, keepsGroups: options.keepsGroups)
+    addFilter(options.seccomp, credentials)
+    addFinish(spec.process.user.umask ?? options.umask, deathSignal: options.deathSignal, candidates)
+  }
+
+  /// The plan of a program that joins a container. Only a process born in the pid namespace is seen there, and that
+  /// happens last: with descriptors closed, ids and capabilities dropped, and memory that cannot be traced (CVE-2016-9962).
+  mutating func build(
+    joining process: RuntimeSpec.Process, options: JoinOptions, stdio: LaunchStdio, kept: [Int32],
+    joins: JoinedNamespaces, candidates: [String]
+  ) throws(EngineError) {
+    closeAll(except: kept + stdio.sources + joins.entries.map(\.pidfd))
+    value(DHOW_OP_UMASK, "setting the umask", 0)
+    add(DHOW_OP_WAIT, "waiting")
+    addJoins(joins)
+    openDirectory("/", into: rootSlot, host: true)
+    if case .terminal(let columns, let rows) = stdio {
+      openDirectory("/dev/pts", into: ptsSlot, host: false, magic: FileSystemMagic.devpts)
+      addTerminal(columns, rows, console: -1)
     }
+    addWorkingDirectory(process.cwd, create: false, last: false)
+    if process.apparmorProfile != nil || process.selinuxLabel != nil || process.oomScoreAdj != nil {
+      openDirectory("/proc", into: procSlot, host: false, magic: FileSystemMagic.proc)
+      addProcessSettings(process)
+    }
+    try addLimits(process.rlimits)
+    add(DHOW_OP_KEYRING, "making a session keyring") { op, arena in op.text = arena.string("dhow") }
+    addStdio(stdio, owner: process.user.uid, takesTerminal: false)
+    let credentials = try addCredentials(process, keepsGroups: options.keepsGroups)
+    // The built-in filter allows what follows; one of the user's need not.
+    if options.filterAllowsLaunch { addFilter(options.seccomp, credentials) }
+    add(DHOW_OP_FORK, "entering the pid namespace")
+    add(DHOW_OP_SESSION, "starting a session")
+    if case .terminal = stdio { add(DHOW_OP_CONTROLLING_TERMINAL, "taking the terminal") }
+    if !options.filterAllowsLaunch { addFilter(options.seccomp, credentials) }
+    addFinish(process.user.umask ?? options.umask, deathSignal: options.deathSignal, candidates)
+  }
+
+  private mutating func addJoins(_ joins: JoinedNamespaces) {
+    value(DHOW_OP_DUMPABLE, "protecting our memory", 0)
+    for entry in joins.entries {
+      add(DHOW_OP_SETNS, "joining the container's namespaces") { op, _ in
+        op.a = entry.pidfd
+        op.value = entry.flags
+      }
+    }
+  }
+
+  private mutating func addFinish(_ umask: UInt32, deathSignal: Int32, _ candidates: [String]) {
+    value(DHOW_OP_UMASK, "setting the umask", UInt64(umask))
+    if deathSignal != 0 { value(DHOW_OP_DEATH_SIGNAL, "asking for a death signal", UInt64(deathSignal)) }
     add(DHOW_OP_SIGNALS, "resetting signals")
-    let candidates = Self.candidates(command, environment: spec.process.env)
     addExecution(candidates)
-    return candidates
   }
 
   private mutating func addNames(_ spec: RuntimeSpec, _ namespaces: NamespacePlan) {
-    if namespaces.makesUTS {
+    if namespaces.made.contains(.uts) {
       for (kind, name) in [(DHOW_OP_HOSTNAME, spec.hostname), (DHOW_OP_DOMAINNAME, spec.domainname)] {
         guard let name else { continue }
         add(kind, "setting the host name \(name)") { op, arena in
@@ -61,7 +107,7 @@ extension LaunchPlan {
         }
       }
     }
-    if namespaces.makesNetwork { add(DHOW_OP_LOOPBACK, "bringing up the loopback interface") }
+    if namespaces.made.contains(.network) { add(DHOW_OP_LOOPBACK, "bringing up the loopback interface") }
   }
 
   mutating func addTerminal(_ columns: UInt16, _ rows: UInt16, console: Int32) {
@@ -91,13 +137,17 @@ extension LaunchPlan {
       let path = "sys/" + String(name.map { $0 == "." ? "/" : $0 == "/" ? "." : $0 })
       addProcWrite(path, setting, "setting the sysctl \(name)")
     }
-    if let adjustment = spec.process.oomScoreAdj {
+    addProcessSettings(spec.process)
+  }
+
+  private mutating func addProcessSettings(_ process: RuntimeSpec.Process) {
+    if let adjustment = process.oomScoreAdj {
       addProcWrite("self/oom_score_adj", String(adjustment), "setting the OOM score")
     }
-    if let profile = spec.process.apparmorProfile {
+    if let profile = process.apparmorProfile {
       addProcWrite("self/attr/apparmor/exec", "exec \(profile)", "setting the AppArmor profile \(profile)")
     }
-    if let label = spec.process.selinuxLabel {
+    if let label = process.selinuxLabel {
       addProcWrite("self/attr/exec", label, "setting the SELinux label \(label)")
     }
   }

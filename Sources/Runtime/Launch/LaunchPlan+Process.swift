@@ -28,7 +28,7 @@ extension LaunchPlan {
     }
   }
 
-  mutating func addStdio(_ stdio: LaunchStdio, owner: UInt32) {
+  mutating func addStdio(_ stdio: LaunchStdio, owner: UInt32, takesTerminal: Bool) {
     switch stdio {
     case .descriptors(let input, let output, let error):
       for (number, source) in [input, output, error].enumerated() { addStdio(source, Int32(number)) }
@@ -39,7 +39,7 @@ extension LaunchPlan {
         op.value = UInt64(owner)
         op.flags = UInt32(DHOW_FLAG_RECURSIVE)
       }
-      add(DHOW_OP_CONTROLLING_TERMINAL, "taking the terminal")
+      if takesTerminal { add(DHOW_OP_CONTROLLING_TERMINAL, "taking the terminal") }
     }
   }
 
@@ -57,11 +57,9 @@ extension LaunchPlan {
     }
   }
 
-  /// Ids, capabilities, no_new_privs and the filter, in the one order in which each still has the rights it needs:
-  /// the bounding set while we are root, the filter as late as possible, so that it need not allow our own calls.
-  mutating func addCredentials(
-    _ process: RuntimeSpec.Process, seccomp: SeccompProgram?, keepsGroups: Bool
-  ) throws(EngineError) {
+  /// Ids and no_new_privs, in the one order in which each still has the rights it needs: the bounding set while we are
+  /// root. The capabilities proper come with the filter.
+  mutating func addCredentials(_ process: RuntimeSpec.Process, keepsGroups: Bool) throws(EngineError) -> Credentials {
     let sets = try CapabilitySets(process.capabilities)
     value(DHOW_OP_BOUNDING, "dropping capabilities", sets.bounding.rawValue)
     if !keepsGroups {
@@ -74,14 +72,25 @@ extension LaunchPlan {
     value(DHOW_OP_IDS, "becoming user \(process.user.uid)", UInt64(process.user.uid), UInt64(process.user.gid))
     addWorkingDirectory(process.cwd, create: false, last: true)
     if process.noNewPrivileges { add(DHOW_OP_NO_NEW_PRIVILEGES, "forbidding new privileges") }
-    if let seccomp, !process.noNewPrivileges {
+    return Credentials(sets: sets, noNewPrivileges: process.noNewPrivileges)
+  }
+
+  struct Credentials {
+    var sets: CapabilitySets
+    var noNewPrivileges: Bool
+  }
+
+  /// The final capabilities and the filter, as late as possible, so that it need not allow our own calls.
+  mutating func addFilter(_ program: SeccompProgram?, _ credentials: Credentials) {
+    let sets = credentials.sets
+    if let program, !credentials.noNewPrivileges {
       // Without no_new_privs only CAP_SYS_ADMIN may load a filter (seccomp(2)).
       addCapabilities(sets.effective.union(.sysAdmin), sets.permitted.union(.sysAdmin), sets.inheritable)
-      addFilter(seccomp)
+      addFilter(program)
     }
     addCapabilities(sets.effective, sets.permitted, sets.inheritable)
     value(DHOW_OP_AMBIENT, "setting the ambient capabilities", sets.ambient.rawValue)
-    if let seccomp, process.noNewPrivileges { addFilter(seccomp) }
+    if let program, credentials.noNewPrivileges { addFilter(program) }
   }
 
   private mutating func addFilter(_ program: SeccompProgram) {
@@ -109,9 +118,12 @@ extension LaunchPlan {
   }
 
   /// The paths that exec tries for a command, in order (execvp(3) with the container's PATH).
-  static func candidates(_ command: String, environment: [String]) -> [String] {
-    if command.utf8.contains(UInt8(ascii: "/")) || command.isEmpty { return [command] }
-    let path = environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/bin:/usr/bin"
+  static func candidates(_ process: RuntimeSpec.Process, doing: String) throws(EngineError) -> [String] {
+    guard let command = process.args.first, !command.isEmpty else {
+      throw EngineError(.invalidInput, doing, "there is no command to run")
+    }
+    if command.utf8.contains(UInt8(ascii: "/")) { return [command] }
+    let path = process.env.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/bin:/usr/bin"
     return path.split(separator: ":", omittingEmptySubsequences: false).map {
       $0.isEmpty ? "./" + command : $0 + "/" + command
     }

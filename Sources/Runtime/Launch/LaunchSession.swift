@@ -31,23 +31,16 @@ struct StandardStreams: ~Copyable {
   deinit { for copy in copies { close(copy) } }
 }
 
-/// A child on its way to exec.
-struct StartingProcess: ~Copyable {
-  let pid: Int32
-  let pidfd: OwnedDescriptor
-  fileprivate let stacks: LaunchStacks
-}
-
 /// Memory for the stacks of children; freed when they have executed or are gone.
 final class LaunchStacks {
   static let size = 128 << 10
   let first: UnsafeMutableRawPointer
-  private(set) var second: UnsafeMutableRawPointer?
+  let second: UnsafeMutableRawPointer?
 
   init?(two: Bool) {
     guard let stack = dhow_map_stack(Self.size) else { return nil }
     first = stack
-    if two { second = dhow_map_stack(Self.size) }
+    second = two ? dhow_map_stack(Self.size) : nil
   }
 
   deinit {
@@ -56,17 +49,25 @@ final class LaunchStacks {
   }
 }
 
-/// The conversation with a child over its control socket.
+/// One child on its way to exec, and the conversation with it over its control socket.
 final class LaunchSession {
   let doing: String
+  /// The child's end, until it is cloned.
   let childEnd: Int32
   private let ourEnd: Int32
   private var childEndIsOpen = true
+  private var stacks: LaunchStacks?
+  private(set) var pid: Int32 = 0
+  private var pidfd: Int32 = -1
+  private var terminal: Int32 = -1
+  private var stub: Int32 = -1
 
   init(doing: String) throws(EngineError) {
     self.doing = doing
     var sockets: (Int32, Int32) = (-1, -1)
-    let made = withUnsafeMutableBytes(of: &sockets) { dhow_control_pair($0.baseAddress?.assumingMemoryBound(to: Int32.self)) }
+    let made = withUnsafeMutableBytes(of: &sockets) {
+      dhow_control_pair($0.baseAddress?.assumingMemoryBound(to: Int32.self))
+    }
     guard made == 0 else { throw SystemError("socketpair").engineError(doing) }
     (ourEnd, childEnd) = sockets
   }
@@ -74,14 +75,33 @@ final class LaunchSession {
   deinit {
     close(ourEnd)
     if childEndIsOpen { close(childEnd) }
+    for descriptor in [pidfd, terminal, stub] where descriptor >= 0 { close(descriptor) }
   }
 
-  /// Clones the child that walks `plan`.
+  /// Makes the stub that executes the program in the child's stead. Answers its descriptor for the plan.
+  func makeStub(isInit: Bool, candidates: [String]) throws(EngineError) -> Int32 {
+    var list: [CChar] = []
+    for candidate in candidates where !candidate.isEmpty {
+      list += candidate.utf8.map { CChar(bitPattern: $0) }
+      list.append(0)
+    }
+    list.append(0)
+    stub = dhow_stub_image(childEnd, isInit ? 1 : 0, list, list.count)
+    guard stub >= 0 else {
+      throw EngineError(
+        .unavailable, doing, "cannot make the program that starts the container's: \(SystemError("memfd_create").reason)",
+        hint: "sysctl vm.memfd_noexec must not be 2")
+    }
+    return stub
+  }
+
+  /// Clones the child that walks `plan`. With `flags` the namespaces are made by clone itself. A child that joins others
+  /// gets memory of its own, and a plan that forks a second stack.
   func start(
-    _ plan: LaunchPlan, _ process: RuntimeSpec.Process, flags: UInt64, sharesMemory: Bool, options: LaunchOptions
-  ) throws(EngineError) -> StartingProcess {
+    _ plan: LaunchPlan, _ process: RuntimeSpec.Process, flags: UInt64, sharesMemory: Bool, isInit: Bool, cgroup: Int32?
+  ) throws(EngineError) {
     guard let stacks = LaunchStacks(two: !sharesMemory) else { throw SystemError("mmap").engineError(doing) }
-    var pidfd: Int32 = -1
+    self.stacks = stacks
     let description = plan.arena.allocate(MemoryLayout<dhow_plan>.size).bindMemory(to: dhow_plan.self, capacity: 1)
     description.initialize(to: dhow_plan())
     description.pointee.operations = UnsafePointer(
@@ -90,20 +110,24 @@ final class LaunchSession {
     description.pointee.control = childEnd
     description.pointee.arguments = plan.arena.strings(process.args)
     description.pointee.environment = plan.arena.strings(process.env)
-    description.pointee.stub = -1
+    description.pointee.stub = stub
+    // The name under which docker shows its own init.
+    description.pointee.stub_arguments =
+      isInit ? plan.arena.strings(["/sbin/docker-init"] + process.args) : description.pointee.arguments
     description.pointee.second_stack = stacks.second
     description.pointee.second_stack_size = LaunchStacks.size
-    let pid = dhow_launch(
-      description, flags, sharesMemory ? 1 : 0, options.cgroup ?? -1, stacks.first, LaunchStacks.size, &pidfd)
-    guard pid > 0 else { throw launchRefusal(SystemError("clone")) }
+    pid = dhow_launch(
+      description, flags, sharesMemory ? 1 : 0, cgroup ?? -1, stacks.first, LaunchStacks.size, &pidfd)
+    guard pid > 0 else { throw cloneRefusal(SystemError("clone")) }
     close(childEnd)
     childEndIsOpen = false
-    return StartingProcess(pid: pid, pidfd: OwnedDescriptor(owning: pidfd), stacks: stacks)
   }
 
-  private func launchRefusal(_ error: SystemError) -> EngineError {
+  private func cloneRefusal(_ error: SystemError) -> EngineError {
     switch error.errno {
-    case ENOSPC: EngineError(.limitReached, doing, "a limit of namespaces is reached", hint: "see /proc/sys/user/max_*_namespaces")
+    case ENOSPC:
+      EngineError(
+        .limitReached, doing, "a limit of namespaces is reached", hint: "see the files /proc/sys/user/max_*_namespaces")
     case EPERM: EngineError(.denied, doing, "the kernel refuses to make namespaces for us: \(error.reason)")
     case EAGAIN: EngineError(.limitReached, doing, "the limit of processes is reached", hint: "ulimit -u")
     default: error.engineError(doing)
@@ -111,15 +135,16 @@ final class LaunchSession {
   }
 
   /// Runs `body` while the child waits for us; ends the child when it throws.
-  func whileStarting(
-    _ process: borrowing StartingProcess, _ body: (Int32) throws(EngineError) -> Void
-  ) throws(EngineError) {
-    do throws(EngineError) { try body(process.pid) } catch {
-      // The child may have reported why before it left, and that is the cause then.
-      _ = dhow_pidfd_send_signal(process.pidfd.raw, SIGKILL)
-      _ = try? Spawn.wait(process.pid)  // It was killed; how it ended says nothing.
+  func whileStarting(_ body: (Int32) throws(EngineError) -> Void) throws(EngineError) {
+    do throws(EngineError) { try body(pid) } catch {
+      abandon()
       throw error
     }
+  }
+
+  private func abandon() {
+    _ = dhow_pidfd_send_signal(pidfd, SIGKILL)
+    _ = try? Spawn.wait(pid)  // It was killed; how it ended says nothing.
   }
 
   /// Lets the child go on.
@@ -131,29 +156,50 @@ final class LaunchSession {
     }
   }
 
+  /// Waits until the child has forked into its pid namespace and is replaced by its sibling, which is our child too.
+  func follow(_ plan: LaunchPlan, _ candidates: [String], _ program: RuntimeSpec.Process) throws(EngineError) {
+    let first = pid
+    guard let sibling = try awaitReport(plan, candidates, program, until: DHOW_REPORT_CHILD) else {
+      _ = try? Spawn.wait(first)  // Gone without a word, which is the error just below.
+      throw EngineError(.internal, doing, "the process that joins the namespaces vanished")
+    }
+    pid = sibling
+    close(pidfd)
+    pidfd = dhow_pidfd_open(sibling)
+    _ = try? Spawn.wait(first)  // It left after its report; its code says nothing more.
+    guard pidfd >= 0 else { throw SystemError("pidfd_open").engineError(doing) }
+  }
+
   /// Waits until the program runs.
   func finish(
-    _ process: consuming StartingProcess, _ plan: LaunchPlan, _ candidates: [String], _ program: RuntimeSpec.Process
+    _ plan: LaunchPlan, _ candidates: [String], _ program: RuntimeSpec.Process
   ) throws(EngineError) -> LaunchedProcess {
-    var terminal: Int32 = -1
+    _ = try awaitReport(plan, candidates, program, until: nil)
+    guard let identity = ProcessIdentity(of: pid) else {
+      throw EngineError(.internal, doing, "the process vanished while it started")
+    }
+    defer { (pidfd, terminal) = (-1, -1) }
+    return LaunchedProcess(
+      pid: pid, pidfd: OwnedDescriptor(owning: pidfd), startTime: identity.startTime, terminal: terminal)
+  }
+
+  /// Reads reports until one of kind `wanted`, whose pid is answered, or the end of the conversation, which is nil.
+  private func awaitReport(
+    _ plan: LaunchPlan, _ candidates: [String], _ program: RuntimeSpec.Process, until wanted: Int?
+  ) throws(EngineError) -> Int32? {
     var report = dhow_report()
     while true {
       var descriptor: Int32 = -1
       let got = dhow_receive_report(ourEnd, &report, &descriptor)
       if descriptor >= 0 { terminal = descriptor }
-      if got <= 0 { break }
+      if got <= 0 { return nil }
       switch Int(report.kind) {
-      case DHOW_REPORT_TERMINAL: continue
+      case wanted: return report.pid
+      case DHOW_REPORT_TERMINAL, DHOW_REPORT_CHILD: continue
       default:
-        if terminal >= 0 { close(terminal) }
-        _ = try? Spawn.wait(process.pid)  // It left after its report; its code says nothing more.
+        _ = try? Spawn.wait(pid)  // It left after its report; its code says nothing more.
         throw LaunchFailure.error(report, plan, candidates, program, doing: doing)
       }
     }
-    guard let identity = ProcessIdentity(of: process.pid) else {
-      throw EngineError(.internal, doing, "the process vanished while it started")
-    }
-    return LaunchedProcess(
-      pid: process.pid, pidfd: process.pidfd, startTime: identity.startTime, terminal: terminal)
   }
 }

@@ -22,8 +22,8 @@ package struct LaunchedProcess: ~Copyable {
   }
 }
 
-/// Starts a container from an OCI runtime spec. There is no intermediate process: the child that clone3(2) makes in the
-/// new namespaces becomes the program.
+/// Starts containers from OCI runtime specs, and further programs in them. There is no intermediate process: the child
+/// that clone3(2) makes in the new namespaces becomes the program.
 package enum Launcher {
   /// - Parameter beforeGo: runs when the process exists and its ids are mapped, while it builds its root; the program
   ///   starts only after it returned. What it throws ends the launch.
@@ -34,21 +34,56 @@ package enum Launcher {
   ) throws(EngineError) -> LaunchedProcess {
     let session = try LaunchSession(doing: options.doing)
     let streams = try StandardStreams(stdio, doing: options.doing)
+    let joins = try JoinedNamespaces(options.joins, doing: options.doing)
+    let namespaces = try NamespacePlan(spec.linux.namespaces, joins: options.joins)
+    let candidates = try LaunchPlan.candidates(spec.process, doing: options.doing)
+    let stub = try stub(session, options.hidesBinary, isInit: options.usesInit, candidates)
     var plan = LaunchPlan()
-    let namespaces = try NamespacePlan(spec.linux.namespaces)
-    let candidates = try plan.build(
-      spec, options: options, stdio: streams.stdio, control: session.childEnd, namespaces: namespaces)
-    let process = try session.start(
-      plan, spec.process, flags: namespaces.cloneFlags, sharesMemory: true, options: options)
-    try session.whileStarting(process) { (pid) throws(EngineError) in
-      if namespaces.makesUser {
-        try writeMaps(pid, spec.linux, doing: options.doing)
-        try session.go()
-      }
+    try plan.build(
+      spec, options: options, stdio: streams.stdio, kept: [session.childEnd] + stub, namespaces: namespaces, joins: joins,
+      candidates: candidates)
+    try session.start(
+      plan, spec.process, flags: namespaces.cloneFlags, sharesMemory: joins.isEmpty, isInit: options.usesInit,
+      cgroup: options.cgroup)
+    try session.whileStarting { (pid) throws(EngineError) in
+      if namespaces.makesUser { try writeMaps(pid, spec.linux, doing: options.doing) }
+      try enterCgroups(pid, options.cgroupProcs, doing: options.doing)
+      try session.go()
+    }
+    if namespaces.forks { try session.follow(plan, candidates, spec.process) }
+    try session.whileStarting { (pid) throws(EngineError) in
       try beforeGo(pid)
       try session.go()
     }
-    return try session.finish(process, plan, candidates, spec.process)
+    return try session.finish(plan, candidates, spec.process)
+  }
+
+  /// Starts a program in a living container (`exec`).
+  package static func join(
+    _ process: RuntimeSpec.Process, stdio: LaunchStdio, options: JoinOptions
+  ) throws(EngineError) -> LaunchedProcess {
+    let session = try LaunchSession(doing: options.doing)
+    let streams = try StandardStreams(stdio, doing: options.doing)
+    let joins = try JoinedNamespaces([options.container], doing: options.doing)
+    let candidates = try LaunchPlan.candidates(process, doing: options.doing)
+    let stub = try stub(session, options.hidesBinary, isInit: false, candidates)
+    var plan = LaunchPlan()
+    try plan.build(
+      joining: process, options: options, stdio: streams.stdio, kept: [session.childEnd] + stub, joins: joins,
+      candidates: candidates)
+    try session.start(plan, process, flags: 0, sharesMemory: false, isInit: false, cgroup: options.cgroup)
+    try session.whileStarting { (pid) throws(EngineError) in
+      try enterCgroups(pid, options.cgroupProcs, doing: options.doing)
+      try session.go()
+    }
+    try session.follow(plan, candidates, process)
+    return try session.finish(plan, candidates, process)
+  }
+
+  private static func stub(
+    _ session: LaunchSession, _ hidesBinary: Bool, isInit: Bool, _ candidates: [String]
+  ) throws(EngineError) -> [Int32] {
+    hidesBinary || isInit ? [try session.makeStub(isInit: isInit, candidates: candidates)] : []
   }
 
   /// Writes the id maps of the child's user namespace; we hold all capabilities over its parent, so no helper is needed.
@@ -61,37 +96,83 @@ package enum Launcher {
       }
     } catch { throw error.engineError(doing) }
   }
+
+  private static func enterCgroups(_ pid: Int32, _ files: [String], doing: String) throws(EngineError) {
+    do throws(SystemError) {
+      for path in files {
+        let file = try File.open(path, O_WRONLY)
+        try File.writeAll(file.raw, Array(String(pid).utf8), shown: path)
+      }
+    } catch { throw error.engineError(doing) }
+  }
+}
+
+/// Descriptors of the processes whose namespaces are joined; they prove that each pid is still the process meant.
+final class JoinedNamespaces {
+  /// A pidfd and the CLONE_NEW flags for setns(2).
+  let entries: [(pidfd: Int32, flags: UInt64)]
+
+  var isEmpty: Bool { entries.isEmpty }
+
+  init(_ joins: [NamespaceJoin], doing: String) throws(EngineError) {
+    var entries: [(pidfd: Int32, flags: UInt64)] = []
+    for join in joins {
+      let pidfd: Int32?
+      do throws(SystemError) {
+        if let opened = try join.process.open() { pidfd = opened.take() } else { pidfd = nil }
+      } catch {
+        for entry in entries { close(entry.pidfd) }
+        throw error.engineError(doing)
+      }
+      guard let pidfd else {
+        for entry in entries { close(entry.pidfd) }
+        throw EngineError(.wrongState, doing, "the container whose namespaces are to be joined has ended")
+      }
+      entries.append((pidfd, join.types.reduce(0) { $0 | $1.cloneFlag }))
+    }
+    self.entries = entries
+  }
+
+  deinit { for entry in entries { close(entry.pidfd) } }
 }
 
 /// Which namespaces are made and how.
 struct NamespacePlan {
-  var cloneFlags: UInt64 = 0
-  /// Made by the child itself, once it is in its cgroup: the root of a cgroup namespace is where its maker is.
-  var unshareFlags: UInt64 = 0
-  var makesUser = false
-  var makesPid = false
-  var makesNetwork = false
-  var makesUTS = false
-  var makesMount = false
+  /// Made by clone itself.
+  private(set) var cloneFlags: UInt64 = 0
+  /// Made by the child after it has joined others, before it forks.
+  private(set) var earlyFlags: UInt64 = 0
+  /// Made by the child once it is in its cgroup: the root of a cgroup namespace is where its maker is.
+  private(set) var lateFlags: UInt64 = 0
+  private(set) var made: Set<RuntimeSpec.NamespaceType> = []
+  /// The child must fork to get into its pid namespace.
+  private(set) var forks = false
+  private(set) var joinsPid = false
 
-  init(_ namespaces: [RuntimeSpec.Namespace]) throws(EngineError) {
-    for namespace in namespaces where namespace.path == nil {
-      switch namespace.type {
-      case .user: makesUser = true
-      case .pid: makesPid = true
-      case .network: makesNetwork = true
-      case .uts: makesUTS = true
-      case .mount: makesMount = true
-      default: break
-      }
+  var makesUser: Bool { made.contains(.user) }
+  var makesPid: Bool { made.contains(.pid) }
+
+  init(_ namespaces: [RuntimeSpec.Namespace], joins: [NamespaceJoin]) throws(EngineError) {
+    let joined = Set(joins.flatMap(\.types))
+    for namespace in namespaces where namespace.path == nil && !joined.contains(namespace.type) {
+      made.insert(namespace.type)
       if namespace.type == .cgroup {
-        unshareFlags |= namespace.type.cloneFlag
-      } else {
+        lateFlags |= namespace.type.cloneFlag
+      } else if joins.isEmpty {
         cloneFlags |= namespace.type.cloneFlag
+      } else {
+        earlyFlags |= namespace.type.cloneFlag
       }
     }
-    guard makesMount else {
-      throw EngineError(.invalidInput, "starting the container", "a container without its own mount namespace is refused")
+    joinsPid = joined.contains(.pid)
+    forks = !joins.isEmpty && (joinsPid || makesPid)
+    guard made.contains(.mount) else {
+      throw EngineError(.invalidInput, "starting the container", "it needs a mount namespace of its own")
+    }
+    guard !makesUser || joins.isEmpty else {
+      throw EngineError(
+        .unsupported, "starting the container",
+        "a container that shares namespaces with another one must have the same --userns as that one")
     }
   }
 }
