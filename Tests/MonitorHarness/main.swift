@@ -166,6 +166,7 @@ struct Harness {
   }
 }
 
+StandardDescriptors.ensureOpen()
 let words = CommandLine.arguments
 let harness = Harness(words[2...])
 do { exit(try harness.run(words[1])) } catch {
