@@ -20,10 +20,12 @@ package enum LayerDiff {
   /// The changes that an overlay's upper directory holds, sorted by path. A directory counts as changed when something in it
   /// is, or its own owner or mode; what only overlayfs copied up on its way does not. Of a directory that was removed, and of
   /// one that was replaced, the removal is said and not each thing that went with it.
+  /// - Parameter stubs: paths where the engine mounts something; what it made there only to mount on is no change.
   package static func changes(
-    upper: Int32, lower: LowerChain, mode: OverlayMode, failure: ArchiveFailure
+    upper: Int32, lower: LowerChain, mode: OverlayMode, stubs: Set<[UInt8]> = [], failure: ArchiveFailure
   ) throws -> [LayerChange] {
     var changes: [[UInt8]: LayerChange.Kind] = [:]
+    var stubDirectories: [[UInt8]] = []
     do {
       try TreeWalk.visit(upper) { item in
         let below = try lower.status(item.path)
@@ -32,13 +34,19 @@ package enum LayerDiff {
         } else if let below {
           if !item.isDirectory || isChanged(item, below) { changes[item.path] = .changed }
           if item.isDirectory, below.kind == .directory { try addHidden(item, lower, mode, failure, &changes) }
-        } else {
+        } else if stubs.contains(item.path), item.isDirectory {
+          stubDirectories.append(item.path)
+        } else if !stubs.contains(item.path) || item.status.st_size > 0 {
           changes[item.path] = .added
         }
         return true
       }
     } catch let error as SystemError {
       throw failure.system(error)
+    }
+    // One that the program filled meanwhile is there for good; the deepest first, so that its parents see it.
+    for path in stubDirectories.reversed() where changes.keys.contains(where: { $0.starts(with: path + [UInt8(ascii: "/")]) }) {
+      changes[path] = .added
     }
     // A directory with a change in it is one too.
     for path in Array(changes.keys) {

@@ -72,7 +72,7 @@ extension Engine {
   }
 
   /// Bytes of the writable layer, and of it with the image's layers.
-  private func sizes(of record: ContainerRecord) throws(EngineError) -> (writable: Int64, root: Int64) {
+  func sizes(of record: ContainerRecord) throws(EngineError) -> (writable: Int64, root: Int64) {
     let upper = "\(StatePath.container(record.id))/\(StatePath.ContainerFile.upper)"
     let writable = try SpaceUsage(directory).allocated(upper)
     var root = writable

@@ -1,34 +1,77 @@
 package import Basics
-package import Storage
-
-/// A row of `ps`.
-package struct ContainerListing: Sendable {
-  package var record: ContainerRecord
-  package var status: ContainerStatus
-
-  package init(record: ContainerRecord, status: ContainerStatus) {
-    self.record = record
-    self.status = status
-  }
-}
+internal import OCI
+internal import Storage
 
 extension Engine {
-  /// The containers, newest first; without `all` only those that run.
-  /// - Parameter damaged: called for each container whose record cannot be read; the others are listed all the same.
-  package func listContainers(
-    all: Bool, damaged: (EngineError) -> Void
-  ) throws(EngineError) -> [ContainerListing] {
+  /// The newest first, without `all` only those that run; a container with a damaged record is listed as such.
+  /// - Parameter sizes: adds up the bytes of each container's files, which reads them all.
+  package func listContainers(all: Bool, sizes: Bool) throws(EngineError) -> [ContainerSummary] {
     let ids = all ? try containers.ids() : try containers.idsInRunRoot()
-    var listings: [ContainerListing] = []
-    listings.reserveCapacity(ids.count)
+    var summaries: [ContainerSummary] = []
+    summaries.reserveCapacity(ids.count)
     for id in ids {
       do throws(EngineError) {
         let status = try containers.status(of: id)
         guard all || status.isRunning, let record = try containers.record(id) else { continue }
-        listings.append(ContainerListing(record: record, status: status))
-      } catch { damaged(error) }
+        var summary = ContainerSummary(record, status)
+        if sizes { summary.sizes = try self.sizes(of: record) }
+        summaries.append(summary)
+      } catch {
+        summaries.append(ContainerSummary(damaged: id, error))
+      }
     }
-    listings.sort { ($0.record.created, $0.record.id) > ($1.record.created, $1.record.id) }
-    return listings
+    summaries.sort { ($0.created, $0.id) > ($1.created, $1.id) }
+    return summaries
+  }
+
+  /// Removes stopped containers; `accepts` decides for each.
+  package func pruneContainers(
+    _ accepts: (ContainerSummary) -> Bool
+  ) throws(EngineError) -> PruneReport {
+    var report = PruneReport(removed: [], reclaimedBytes: 0)
+    for container in try listContainers(all: true, sizes: true) where container.isPrunable && accepts(container) {
+      do throws(EngineError) {
+        try removeContainer(container.id, force: false, volumes: true)
+        report.removed.append(container.id)
+        report.reclaimedBytes += container.sizes?.writable ?? 0
+      } catch { report.failures.append(error) }
+    }
+    return report
+  }
+}
+
+extension ContainerSummary {
+  init(_ record: ContainerRecord, _ status: ContainerStatus) {
+    let state: State =
+      switch status {
+      case .created: .created
+      case .running(let running):
+        running.phase == .paused ? .paused(since: running.startedAt) : .running(since: running.startedAt)
+      case .exited(let exit): .exited(code: exit.code, at: exit.finishedAt)
+      case .lost: .lost
+      }
+    var labels = record.defaults.labels
+    for (name, value) in record.settings.labels {
+      if let index = labels.firstIndex(where: { $0.0 == name }) { labels[index].1 = value } else { labels.append((name, value)) }
+    }
+    self.init(
+      id: record.id, name: record.name, image: record.image, imageID: record.imageID?.description ?? "",
+      layers: record.layers.map(\.description), command: record.command, created: record.created, state: state,
+      labels: labels, network: record.settings.network.isEmpty ? "none" : record.settings.network,
+      mounts: record.settings.mounts)
+  }
+
+  /// A container of which only the id is known.
+  init(damaged id: String, _ error: EngineError) {
+    self.init(
+      id: id, name: "", image: "", imageID: "", layers: [], command: [], created: Timestamp(nanoseconds: 0),
+      state: .damaged(error.reason), labels: [], network: "", mounts: [])
+  }
+
+  fileprivate var isPrunable: Bool {
+    switch state {
+    case .created, .exited, .lost: true
+    case .running, .paused, .damaged: false
+    }
   }
 }

@@ -3,15 +3,6 @@ package import Basics
 private let pending = EngineError(.unsupported, "working", "this verb is being written")
 
 extension Engine {
-  /// The newest first, without `all` only those that run; a container with a damaged record is listed as such.
-  package func listContainers(all: Bool, sizes: Bool) throws(EngineError) -> [ContainerSummary] { throw pending }
-
-  /// Writes the log straight to descriptors 1 and 2. With `follow` it returns when the container ends.
-  package func readLogs(_ name: String, _ request: LogRequest) throws(EngineError) { throw pending }
-
-  /// Removes stopped containers; `accepts` decides for each.
-  package func pruneContainers(_ accepts: (ContainerSummary) -> Bool) throws(EngineError) -> PruneReport { throw pending }
-
   /// A tar of the container's whole file system, whiteouts resolved and without the engine's own files.
   package func exportContainer(_ name: String, to descriptor: Int32) throws(EngineError) { throw pending }
 
