@@ -24,7 +24,10 @@ extension Engine {
     options.since = request.since
     options.until = request.until
     let home = try containers.open(id)
-    let running = try request.follow && containers.status(of: id).isRunning ? connection(to: id) : nil
-    try LogReader.copy(directory: home.raw, options, running: running)
+    if request.follow, try containers.status(of: id).isRunning {
+      try LogReader.copy(directory: home.raw, options, running: try connection(to: id))
+    } else {
+      try LogReader.copy(directory: home.raw, options, running: nil)
+    }
   }
 }
