@@ -1,0 +1,190 @@
+# bash completion of dhow, written by `make docs` from the flag table; do not edit.
+
+__dhow_verbs() {
+  case "$1" in
+    "") echo "attach completion create diff exec export help history images import info inspect kill load logs ps rename restart rm rmi run save start stop tag unshare untag version wait container image system" ;;
+    "container") echo "attach create diff exec exists export inspect kill logs ls prune rename restart rm run start stop wait" ;;
+    "image") echo "exists history import inspect load ls prune rm save tag untag" ;;
+    "system") echo "check info reset" ;;
+  esac
+}
+
+__dhow_flags() {
+  case "$1" in
+    "") echo "-D --debug --error-format -l --log-level --root --runroot -v --version" ;;
+    "attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
+    "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
+    "export") echo "-o --output" ;;
+    "history") echo "--format -H --human --no-trunc -q --quiet" ;;
+    "images") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
+    "import") echo "-c --change -m --message --platform" ;;
+    "info") echo "-f --format" ;;
+    "inspect") echo "-f --format -s --size --type" ;;
+    "kill") echo "-s --signal" ;;
+    "load") echo "-i --input --platform -q --quiet" ;;
+    "logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
+    "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
+    "restart") echo "-s --signal -t --timeout" ;;
+    "rm") echo "-f --force -v --volumes" ;;
+    "rmi") echo "-f --force" ;;
+    "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -d --detach --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "save") echo "--format -o --output --platform" ;;
+    "start") echo "-a --attach --detach-keys -i --interactive --sig-proxy" ;;
+    "stop") echo "-s --signal -t --timeout" ;;
+    "version") echo "-f --format" ;;
+    "container attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
+    "container create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "container exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
+    "container export") echo "-o --output" ;;
+    "container inspect") echo "-f --format -s --size" ;;
+    "container kill") echo "-s --signal" ;;
+    "container logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
+    "container ls") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
+    "container list") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
+    "container ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
+    "container prune") echo "--filter -f --force" ;;
+    "container restart") echo "-s --signal -t --timeout" ;;
+    "container rm") echo "-f --force -v --volumes" ;;
+    "container remove") echo "-f --force -v --volumes" ;;
+    "container run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -d --detach --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "container start") echo "-a --attach --detach-keys -i --interactive --sig-proxy" ;;
+    "container stop") echo "-s --signal -t --timeout" ;;
+    "image history") echo "--format -H --human --no-trunc -q --quiet" ;;
+    "image import") echo "-c --change -m --message --platform" ;;
+    "image inspect") echo "-f --format" ;;
+    "image load") echo "-i --input --platform -q --quiet" ;;
+    "image ls") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
+    "image list") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
+    "image prune") echo "-a --all --filter -f --force" ;;
+    "image rm") echo "-f --force" ;;
+    "image remove") echo "-f --force" ;;
+    "image save") echo "--format -o --output --platform" ;;
+    "system check") echo "-q --quiet -r --repair" ;;
+    "system info") echo "-f --format" ;;
+    "system reset") echo "-f --force" ;;
+  esac
+}
+
+# Flags that take the following word.
+__dhow_valued() {
+  case "$1" in
+    "") echo "--error-format -l --log-level --root --runroot" ;;
+    "attach") echo "--detach-keys" ;;
+    "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "exec") echo "--detach-keys -e --env --env-file -u --user -w --workdir" ;;
+    "export") echo "-o --output" ;;
+    "history") echo "--format" ;;
+    "images") echo "-f --filter --format" ;;
+    "import") echo "-c --change -m --message --platform" ;;
+    "info") echo "-f --format" ;;
+    "inspect") echo "-f --format --type" ;;
+    "kill") echo "-s --signal" ;;
+    "load") echo "-i --input --platform" ;;
+    "logs") echo "--since -n --tail --until" ;;
+    "ps") echo "-f --filter --format -n --last" ;;
+    "restart") echo "-s --signal -t --timeout" ;;
+    "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "save") echo "--format -o --output --platform" ;;
+    "start") echo "--detach-keys" ;;
+    "stop") echo "-s --signal -t --timeout" ;;
+    "version") echo "-f --format" ;;
+    "container attach") echo "--detach-keys" ;;
+    "container create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "container exec") echo "--detach-keys -e --env --env-file -u --user -w --workdir" ;;
+    "container export") echo "-o --output" ;;
+    "container inspect") echo "-f --format" ;;
+    "container kill") echo "-s --signal" ;;
+    "container logs") echo "--since -n --tail --until" ;;
+    "container ls") echo "-f --filter --format -n --last" ;;
+    "container list") echo "-f --filter --format -n --last" ;;
+    "container ps") echo "-f --filter --format -n --last" ;;
+    "container prune") echo "--filter" ;;
+    "container restart") echo "-s --signal -t --timeout" ;;
+    "container run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "container start") echo "--detach-keys" ;;
+    "container stop") echo "-s --signal -t --timeout" ;;
+    "image history") echo "--format" ;;
+    "image import") echo "-c --change -m --message --platform" ;;
+    "image inspect") echo "-f --format" ;;
+    "image load") echo "-i --input --platform" ;;
+    "image ls") echo "-f --filter --format" ;;
+    "image list") echo "-f --filter --format" ;;
+    "image prune") echo "--filter" ;;
+    "image save") echo "--format -o --output --platform" ;;
+    "system info") echo "-f --format" ;;
+  esac
+}
+
+# What completes a flag's value, or the operands when the flag is empty.
+__dhow_values() {
+  case "$1 $2" in
+    " --error-format") echo "words:text json" ;;
+    " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
+    " --root" | " --runroot" | "create -v" | "create --volume" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume") echo "directories" ;;
+    "attach " | "exec " | "kill " | "stop " | "wait " | "container attach " | "container exec " | "container kill " | "container stop " | "container wait ") echo "names:running" ;;
+    "completion ") echo "words:bash zsh fish" ;;
+    "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
+    "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
+    "create --cgroupns" | "run --cgroupns" | "container create --cgroupns" | "container run --cgroupns") echo "words:host private" ;;
+    "create --cgroups" | "run --cgroups" | "container create --cgroups" | "container run --cgroups") echo "words:enabled disabled no-conmon split" ;;
+    "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image save -o" | "image save --output") echo "files" ;;
+    "create --ipc" | "run --ipc" | "container create --ipc" | "container run --ipc") echo "words:none private shareable host" ;;
+    "create --log-driver" | "run --log-driver" | "container create --log-driver" | "container run --log-driver") echo "words:json-file local none" ;;
+    "create --network" | "run --network" | "container create --network" | "container run --network") echo "words:none host" ;;
+    "create --pid" | "create --uts" | "run --pid" | "run --uts" | "container create --pid" | "container create --uts" | "container run --pid" | "container run --uts") echo "words:host" ;;
+    "create --pull" | "run --pull" | "container create --pull" | "container run --pull") echo "words:always missing never" ;;
+    "create --restart" | "run --restart" | "container create --restart" | "container run --restart") echo "words:no" ;;
+    "create --runtime" | "run --runtime" | "container create --runtime" | "container run --runtime") echo "words:crun runc" ;;
+    "create --security-opt" | "run --security-opt" | "container create --security-opt" | "container run --security-opt") echo "words:no-new-privileges seccomp=unconfined systempaths=unconfined" ;;
+    "create --stop-signal" | "kill -s" | "kill --signal" | "restart -s" | "restart --signal" | "run --stop-signal" | "stop -s" | "stop --signal" | "container create --stop-signal" | "container kill -s" | "container kill --signal" | "container restart -s" | "container restart --signal" | "container run --stop-signal" | "container stop -s" | "container stop --signal") echo "words:HUP INT QUIT KILL USR1 USR2 TERM CONT STOP" ;;
+    "create --userns" | "run --userns" | "container create --userns" | "container run --userns") echo "words:host keep-id" ;;
+    "create " | "history " | "images " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image rm " | "image remove " | "image save " | "image tag " | "image untag ") echo "names:images" ;;
+    "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "start " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start ") echo "names:containers" ;;
+    "history --format" | "images --format" | "ps --format" | "container ls --format" | "container list --format" | "container ps --format" | "image history --format" | "image ls --format" | "image list --format") echo "words:table json" ;;
+    "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
+    "inspect --type") echo "words:container image" ;;
+    "save --format" | "image save --format") echo "words:docker-archive oci-archive" ;;
+  esac
+}
+
+__dhow_offer() {
+  local kind=$1 cur=$2
+  case $kind in
+    files) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    directories) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    words:*) COMPREPLY=($(compgen -W "${kind#words:}" -- "$cur")) ;;
+    names:*) COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" __complete "${kind#names:}" 2>/dev/null)" -- "$cur")) ;;
+  esac
+}
+
+__dhow_complete() {
+  local cur=${COMP_WORDS[COMP_CWORD]} path= flag= index=1 word operands=0
+  COMPREPLY=()
+  while ((index < COMP_CWORD)); do
+    word=${COMP_WORDS[index]}
+    if [[ -n $flag ]]; then
+      flag=
+    elif [[ $word == -* ]]; then
+      [[ " $(__dhow_valued "$path") " == *" $word "* ]] && flag=$word
+    elif [[ -z $path || -n $(__dhow_verbs "$path") ]]; then
+      path=${path:+$path }$word
+    else
+      operands=$((operands + 1))
+    fi
+    index=$((index + 1))
+  done
+  if [[ -n $flag ]]; then
+    __dhow_offer "$(__dhow_values "$path" "$flag")" "$cur"
+  elif [[ $cur == -* ]]; then
+    COMPREPLY=($(compgen -W "$(__dhow_flags "$path") --help" -- "$cur"))
+  elif [[ -n $(__dhow_verbs "$path") ]]; then
+    COMPREPLY=($(compgen -W "$(__dhow_verbs "$path")" -- "$cur"))
+  elif [[ " create ; exec ; run ; unshare ; container create ; container exec ; container run " == *" $path "* && $operands -gt 0 ]]; then
+    COMPREPLY=($(compgen -f -- "$cur"))
+  else
+    __dhow_offer "$(__dhow_values "$path" "")" "$cur"
+  fi
+}
+
+complete -o default -F __dhow_complete dhow
