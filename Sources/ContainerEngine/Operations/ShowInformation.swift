@@ -12,7 +12,7 @@ extension Engine {
     }
     return InformationView(
       counts: counts, imageCount: try images.list().count, location: directory.location,
-      features: try directory.features(), isRootless: isRootless, idMap: try idMap(), host: HostFacts()
+      features: try directory.features(), isRootless: isRootless, idMap: try idMap(), host: MachineFacts()
     ).json
   }
 }

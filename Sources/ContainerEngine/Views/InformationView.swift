@@ -12,7 +12,7 @@ struct InformationView {
   let features: StoreFeatures
   let isRootless: Bool
   let idMap: IDMap
-  let host: HostFacts
+  let host: MachineFacts
 
   var json: JSON {
     var builder = JSONBuilder()

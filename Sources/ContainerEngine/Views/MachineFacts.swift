@@ -3,7 +3,7 @@ import LinuxKernel
 internal import Glibc
 
 /// What `info` says about the machine, read from files of the system; what cannot be read is left empty.
-struct HostFacts {
+struct MachineFacts {
   let name: String
   /// In the kernel's words, such as x86_64.
   let machine: String
