@@ -57,11 +57,16 @@ let package = Package(
     .executableTarget(
       name: "monitor-harness", dependencies: ["Runtime", "LinuxKernel", "Basics", "CLinux"], path: "Tests/MonitorHarness",
       swiftSettings: settings, linkerSettings: staticLink),
+    .executableTarget(
+      name: "store-probe", dependencies: ["Storage", "LinuxKernel", "OCI", "Basics"], path: "Tests/StoreProbe",
+      swiftSettings: settings),
     tests("BasicsTests", ["Basics"]),
     tests("OCITests", ["OCI", "Basics"]),
     tests("LinuxKernelTests", ["LinuxKernel", "Basics", "TestSupport"]),
     tests("LayerArchiveTests", ["LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
-    tests("StorageTests", ["Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
+    tests(
+      "StorageTests",
+      ["store-probe", "Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
     .executableTarget(name: "seccomp-probe", path: "Tests/SeccompProbe"),
     tests(

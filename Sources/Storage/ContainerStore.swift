@@ -100,8 +100,10 @@ package struct ContainerStore {
         try RecordFile.write(
           renamed.json, at: directory.root.raw, StatePath.containerRecord(record.id), durable: true)
       } catch {
-        // The old name stands; the new one is stale without this and would go with the next sweep.
-        try? names.release(name, of: record.id)
+        // What the record says now decides which of the two names is stale. One that cannot be given up here goes with
+        // the next sweep.
+        let isRenamed = (try? self.record(record.id))?.name == name
+        try? names.release(isRenamed ? record.name : name, of: record.id)
         throw error
       }
       try faultPoint("store.container.renamed")

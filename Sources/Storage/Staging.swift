@@ -20,22 +20,34 @@ package final class StagingArea {
   package init(in directory: StateDirectory, name: String = newID(), mode: UInt32 = 0o700) throws(EngineError) {
     try directory.prepare()
     let path = StatePath.staging(name)
-    let made = try during("making a staging directory") {
-      try File.makeDirectory(at: directory.root.raw, path, mode: mode)
-      try faultPoint("store.staging.made")
-      return try File.openDirectory(at: directory.root.raw, path)
+    let made = try Self.orDiscard(path, directory) { () throws(EngineError) -> OwnedDescriptor in
+      try during("making a staging directory") {
+        try File.makeDirectory(at: directory.root.raw, path, mode: mode)
+        try faultPoint("store.staging.made")
+        return try File.openDirectory(at: directory.root.raw, path)
+      }
     }
     let raw = made.raw
-    lock = try during("locking a staging directory") {
-      guard let lock = try FileLock.attempt(at: raw, Self.lockName) else {
-        throw SystemError("lock", path, errno: EBUSY)
+    lock = try Self.orDiscard(path, directory) { () throws(EngineError) -> FileLock in
+      try during("locking a staging directory") {
+        guard let lock = try FileLock.attempt(at: raw, Self.lockName) else { throw SystemError("lock", path, errno: EBUSY) }
+        try faultPoint("store.staging.locked")
+        return lock
       }
-      try faultPoint("store.staging.locked")
-      return lock
     }
     descriptor = made
     self.directory = directory
     self.name = name
+  }
+
+  /// A half-made area is removed at once: the sweep would wait until it is old.
+  private static func orDiscard<Value: ~Copyable>(
+    _ path: String, _ directory: StateDirectory, _ body: () throws(EngineError) -> Value
+  ) throws(EngineError) -> Value {
+    do throws(EngineError) { return try body() } catch {
+      try? Trash(directory).discard(path)
+      throw error
+    }
   }
 
   deinit {

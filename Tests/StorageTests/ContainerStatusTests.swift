@@ -3,6 +3,7 @@ import LinuxKernel
 import Storage
 import Testing
 import TestSupport
+import store_probe
 
 private let startedAt = Timestamp(seconds: 1000)
 

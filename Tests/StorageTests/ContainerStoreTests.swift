@@ -4,6 +4,7 @@ import OCI
 import Storage
 import Testing
 import TestSupport
+import store_probe
 
 @Suite struct ContainerStoreTests {
   @Test func `a published container is found by id, name and prefix`() throws {

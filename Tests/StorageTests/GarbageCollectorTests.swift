@@ -4,6 +4,7 @@ import OCI
 import Storage
 import Testing
 import TestSupport
+import store_probe
 
 @Suite struct GarbageCollectorTests {
   @Test func `what an image, a container or an ingest refers to stays, the rest goes`() throws {

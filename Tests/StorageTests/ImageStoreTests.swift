@@ -4,6 +4,7 @@ import OCI
 import Storage
 import Testing
 import TestSupport
+import store_probe
 
 @Suite struct ImageStoreTests {
   @Test func `an image is found by each of its names and digests`() throws {

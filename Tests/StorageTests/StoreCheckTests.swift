@@ -4,6 +4,7 @@ import OCI
 import Storage
 import Testing
 import TestSupport
+import store_probe
 
 @Suite struct StoreCheckTests {
   /// A layer of `addImage` holds a file with the text of its blob.

@@ -3,6 +3,7 @@ import LinuxKernel
 import Storage
 import Testing
 import TestSupport
+import store_probe
 
 @Suite struct StoreFeaturesTests {
   private func map(_ start: UInt32, _ count: UInt32) -> IDMap {

@@ -3,6 +3,7 @@ import LinuxKernel
 @testable import Storage
 import Testing
 import TestSupport
+import store_probe
 
 @Suite struct StoreLockTests {
   private func isFree(_ kind: StoreLock.Kind, in store: StateDirectory, shared: Bool = false) throws -> Bool {

@@ -11,7 +11,7 @@ extension Engine {
     try directory.prepare()
     try enterUserNamespace()
     try removeRemains()
-    var check = StoreCheck(directory, verifyLayer: nil)
+    var check = StoreCheck(directory) { [self] (source) throws(EngineError) in try difference(of: source) }
     let damages = try check.run()
     guard repair else { return damages.map { "\($0.object): \($0.detail)" } }
     let store = StoreRepair(directory, sources: check.sources) { [self] (source, ingest) throws(EngineError) in
@@ -35,6 +35,24 @@ extension Engine {
     do throws(EngineError) { _ = try GarbageCollector(directory).collect() } catch {
       // What refers to content is damaged: the check says so, and nothing is garbage until that is mended.
       guard error.kind == .corrupt || error.kind == .invalidInput || error.kind == .unsupported else { throw error }
+    }
+  }
+
+  /// The first difference between a layer's tree and its blob.
+  private func difference(of source: LayerSource) throws(EngineError) -> String? {
+    let doing = "checking layer \(source.diffID.short)"
+    let scratch = try StagingArea(in: directory)
+    let tree = try LayerStore(directory).openTree(source.diffID)
+    let blob = try BlobStore(directory).open(source.blob)
+    return try during(doing) {
+      try File.makeDirectory(at: scratch.descriptor.raw, "fresh", mode: 0o755)
+      let fresh = try File.openDirectory(at: scratch.descriptor.raw, "fresh")
+      let (damages, unpacked) = try LayerVerification.damages(
+        of: tree.raw, blob: DescriptorSource(blob.raw, shown: "\(source.blob)"), scratch: fresh.raw,
+        options: try layerOptions(), doing: doing)
+      guard unpacked.diffID == source.diffID else { return "its blob has the content of layer \(unpacked.diffID.short)" }
+      guard let first = damages.first else { return nil }
+      return damages.count == 1 ? first.description : "\(first.description), and \(damages.count - 1) more differences"
     }
   }
 

@@ -29,9 +29,7 @@ extension Engine {
     }
     // What was left by processes that died between publishing content and adding the image.
     do throws(EngineError) {
-      try directory.prepare()
-      try enterUserNamespace()
-      report.reclaimedBytes += try GarbageCollector(directory).collect().reclaimed
+      report.reclaimedBytes += try collect().reclaimed
     } catch { report.failures.append(error) }
     return report
   }

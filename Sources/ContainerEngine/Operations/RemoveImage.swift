@@ -91,9 +91,8 @@ extension Engine {
       chains.append((image, diffIDs))
     }
     try images.remove(Set(list.map(\.manifest.digest)))
-    try enterUserNamespace()
     let outcome: GarbageCollector.Outcome
-    do throws(EngineError) { outcome = try GarbageCollector(directory).collect(only: candidates) } catch {
+    do throws(EngineError) { outcome = try collect(only: candidates) } catch {
       // Something else is damaged, so that nobody knows what is still needed: the content stays, the image is gone.
       guard error.kind == .corrupt || error.kind == .invalidInput else { throw error }
       return (chains.map { .deleted($0.image.id.description) }, 0)
@@ -107,6 +106,15 @@ extension Engine {
       }
     }
     return (removed, outcome.reclaimed)
+  }
+
+  /// Removes garbage, in the user's namespace if there are files of other ids among it.
+  func collect(
+    only candidates: (blobs: [Digest], layers: [Digest])? = nil
+  ) throws(EngineError) -> GarbageCollector.Outcome {
+    let outcome = try GarbageCollector(directory).collect(only: candidates)
+    if outcome.trashFailure != nil { try emptyTrash() }
+    return outcome
   }
 
   /// The names of each layer with all below it (OCI image spec, config.md, "Layer ChainID").
