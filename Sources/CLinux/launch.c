@@ -22,8 +22,9 @@ ssize_t dhow_receive_report(int socket, struct dhow_report *report, int *descrip
   } control;
   struct msghdr packet = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
   ssize_t got;
+  // ECONNRESET: the child left without reading our last "go"; what it had to say is still queued.
   do got = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
+  while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   *descriptor = -1;
   struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&packet) : NULL;
   if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)

@@ -40,6 +40,7 @@ struct ContainerStart {
       prepared.spec,
       stdio: settings.terminal ? .terminal(columns: 0, rows: 0) : .descriptors(streams.stdin, streams.stdout, streams.stderr),
       options: prepared.options)
+    if settings.joinsNamespaces { try engine.enterUserNamespace() }
     let startedAt = Timestamp.now
     let program = ProcessIdentity(pid: process.pid, startTime: process.startTime)
     try recordStart(program, startedAt)

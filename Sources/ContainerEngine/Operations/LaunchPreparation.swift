@@ -95,6 +95,15 @@ struct LaunchPreparation {
   }
 }
 
+extension ContainerSettings {
+  /// Namespaces of another container are joined. Its user namespace is a grandchild of the host's, and only from outside
+  /// do we have rights over it: a namespace of ours would be a stranger beside it (user_namespaces(7)). So we enter ours
+  /// after such a launch and not before.
+  var joinsNamespaces: Bool {
+    [pidNamespace, network, ipcNamespace].contains { $0.hasPrefix("container:") }
+  }
+}
+
 /// `container:ID` of the namespace flags: which processes have the namespaces to join.
 struct JoinedNamespaces {
   private(set) var joins: [NamespaceJoin] = []

@@ -14,7 +14,7 @@ extension Engine {
   package func runContainer(
     _ request: ContainerRequest, attach: AttachRequest?, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
-    try beginUserNamespace()
+    if !request.settings.joinsNamespaces { try beginUserNamespace() }
     let made = try makeContainer(request)
     for warning in made.warnings { warn(warning) }
     do throws(EngineError) {
@@ -34,7 +34,6 @@ extension Engine {
   ) throws(EngineError) -> RunOutcome {
     let doing = "starting \(safeText(name))"
     let id = try containers.find(name, doing: doing)
-    try beginUserNamespace()
     let lock = HeldLock(try containers.lock(id, doing: doing))
     if try containers.status(of: id).isRunning {
       lock.release()
@@ -44,6 +43,7 @@ extension Engine {
     guard let record = try containers.record(id) else {
       throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
     }
+    if !record.settings.joinsNamespaces { try beginUserNamespace() }
     return try start(record, lock, attach: attach, strictLimits: false, warn: warn)
   }
 
@@ -60,7 +60,7 @@ extension Engine {
   private func start(
     _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
-    try enterUserNamespace()
+    if !record.settings.joinsNamespaces { try enterUserNamespace() }
     let local = attach.map {
       LocalClient(stdin: $0.stdin, stdout: $0.stdout, stderr: $0.stderr, proxiesSignals: $0.proxiesSignals)
     }

@@ -59,6 +59,9 @@ package enum Launcher {
   }
 
   /// Starts a program in a living container (`exec`).
+  ///
+  /// An ordinary user calls it without having entered a user namespace: the container's is a grandchild of the host's,
+  /// and only its owner outside has rights over it (user_namespaces(7)).
   package static func join(
     _ process: RuntimeSpec.Process, stdio: LaunchStdio, options: JoinOptions
   ) throws(EngineError) -> LaunchedProcess {
@@ -128,12 +131,20 @@ final class JoinedNamespaces {
         for entry in entries { close(entry.pidfd) }
         throw EngineError(.wrongState, doing, "the container whose namespaces are to be joined has ended")
       }
-      entries.append((pidfd, join.types.reduce(0) { $0 | $1.cloneFlag }))
+      // Joining the user namespace one is in is EINVAL (setns(2)): the container runs in ours with --userns host.
+      let sharesUser = Self.userNamespace("\(join.process.pid)") == Self.userNamespace("self")
+      let types = join.types.filter { $0 != .user || !sharesUser }
+      entries.append((pidfd, types.reduce(0) { $0 | $1.cloneFlag }))
     }
     self.entries = entries
   }
 
   deinit { for entry in entries { close(entry.pidfd) } }
+
+  private static func userNamespace(_ pid: String) -> String? {
+    // One that cannot be read is not ours.
+    try? File.readLink("/proc/\(pid)/ns/user")
+  }
 }
 
 /// Which namespaces are made and how.
