@@ -1,5 +1,6 @@
 // A directory tree as a tar stream: a container's files for `export`, a writable layer for `commit`.
 internal import Basics
+internal import CLinux
 internal import Glibc
 internal import LinuxKernel
 

@@ -1,5 +1,6 @@
 // Whether an extracted layer is still what its blob says: `system check`.
 internal import Basics
+internal import CLinux
 internal import Glibc
 internal import LinuxKernel
 
