@@ -36,6 +36,7 @@ struct ContainerStart {
     let streams = monitor.childDescriptors
     let prepared = try LaunchPreparation(engine: engine, record: record, doing: doing).prepare()
     for warning in prepared.warnings { warn(warning) }
+    try during(doing) { try faultPoint("start.prepared") }
     let process = try Launcher.launch(
       prepared.spec,
       stdio: settings.terminal ? .terminal(columns: 0, rows: 0) : .descriptors(streams.stdin, streams.stdout, streams.stderr),
@@ -43,7 +44,9 @@ struct ContainerStart {
     if settings.joinsNamespaces { try engine.enterUserNamespace() }
     let startedAt = Timestamp.now
     let program = ProcessIdentity(pid: process.pid, startTime: process.startTime)
+    try during(doing) { try faultPoint("start.launched") }
     try recordStart(program, startedAt)
+    try during(doing) { try faultPoint("start.recorded") }
     lock.release()
     link?.started()
     let status = try monitor.run(process) { status in end(status, startedAt) }
@@ -93,6 +96,7 @@ struct ContainerStart {
   private func end(_ status: ExitStatus, _ startedAt: Timestamp) {
     let containers = engine.containers
     do throws(EngineError) {
+      try during(doing) { try faultPoint("monitor.ended") }
       if settings.autoRemove {
         let lock = try containers.lock(record.id, doing: "removing \(record.name)")
         let name = try containers.record(record.id)?.name
