@@ -66,7 +66,10 @@ struct ContainerStart {
     return engine.directory.location.runRoot + "/" + path
   }
 
-  private var hostname: String { settings.hostname ?? Identifier.short(record.id) }
+  private var hostname: String {
+    RuntimeSpecBuilder.hostname(
+      settings, id: record.id, host: HostFacts.current(isHostRoot: !engine.isRootless).hostname)
+  }
 
   private var stopSignal: Int32 {
     (settings.stopSignal ?? record.defaults.stopSignal).flatMap(Signals.number) ?? SIGTERM

@@ -96,8 +96,8 @@ struct ExecPreparation {
     if engine.isRootless, !types.contains(.user) { types.append(.user) }
     var options = JoinOptions(doing: doing, container: NamespaceJoin(process: program, types: types))
     options.keepsGroups = idMap.setgroupsDenied || built.keepsGroups
-    options.seccomp = try SeccompChoice(engine: engine, doing: doing).program(
-      built.seccomp, bounding: built.spec.process.capabilities.bounding)
+    options.seccomp = try built.seccomp.program(
+      bounding: built.spec.process.capabilities.bounding, doing: doing)
     options.filterAllowsLaunch = built.seccomp == .builtin
     options.hidesBinary = BinaryExposure.isWritable(with: map)
     // The program outlives us when we are left by the detach keys, as docker's does.

@@ -1,6 +1,7 @@
 package import Basics
 internal import LinuxKernel
 internal import OCI
+internal import Runtime
 internal import Storage
 
 extension Engine {
@@ -13,7 +14,8 @@ extension Engine {
       throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
     }
     let status = try containers.status(of: id)
-    let hostname = record.settings.hostname ?? Identifier.short(id)
+    let hostname = RuntimeSpecBuilder.hostname(
+      record.settings, id: id, host: HostFacts.current(isHostRoot: !isRootless).hostname)
     var view = ContainerInspect(
       id: id, name: record.name, created: record.created, commandLine: record.command, imageName: record.image,
       imageID: record.imageID?.description ?? "", settings: record.settings, image: record.defaults,

@@ -48,8 +48,8 @@ struct LaunchPreparation {
     options.joins = joined.joins
     options.usesInit = settings.usesInit
     options.hidesBinary = engine.isBinaryExposed
-    options.seccomp = try SeccompChoice(engine: engine, doing: doing).program(
-      built.seccomp, bounding: built.spec.process.capabilities.bounding)
+    options.seccomp = try built.seccomp.program(
+      bounding: built.spec.process.capabilities.bounding, doing: doing)
     if let umask = settings.umask { options.umask = umask }
     return Prepared(spec: built.spec, options: options, warnings: built.warnings)
   }

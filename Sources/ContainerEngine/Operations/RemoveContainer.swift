@@ -41,10 +41,11 @@ extension Engine {
     try emptyTrash()
   }
 
-  /// Removes what lies in the trash, as root of the user's namespace since files of other ids may be in it.
+  /// Removes what lies in the trash and what dead processes left, as root of the user's namespace since files of other ids may be in it.
   func emptyTrash() throws(EngineError) {
     try enterUserNamespace()
     if let failure = try Trash(directory).empty() { throw failure }
+    try GarbageCollector(directory).sweep()
   }
 
   private func displayName(_ id: String) throws(EngineError) -> String {

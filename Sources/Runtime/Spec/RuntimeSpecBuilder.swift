@@ -98,6 +98,13 @@ package struct RuntimeSpecBuilder {
     return entrypoint + (settings.command ?? (settings.entrypoint == nil ? image.command : nil) ?? [])
   }
 
+  /// `--hostname`, the host's own name where its network or its UTS namespace is shared, else the short id, as docker
+  /// has it.
+  package static func hostname(_ settings: ContainerSettings, id: String, host: () -> String) -> String {
+    if let name = settings.hostname { return name }
+    return settings.network == "host" || settings.utsNamespace == "host" ? host() : Identifier.short(id)
+  }
+
   // Namespaces
 
   enum Sharing { case own, host, joined }
@@ -140,7 +147,7 @@ package struct RuntimeSpecBuilder {
     let isPrivate = settings.cgroupNamespace.isEmpty ? host.isCgroupV2 : settings.cgroupNamespace == "private"
     if isPrivate { spec.linux.namespaces.append(.init(.cgroup)) }
     if ownsUTS {
-      spec.hostname = settings.hostname ?? Identifier.short(input.id)
+      spec.hostname = Self.hostname(settings, id: input.id, host: host.hostname)
       spec.domainname = settings.domainname
     }
   }
