@@ -4,8 +4,10 @@ internal import Glibc
 internal import LinuxKernel
 
 /// What unpacking a layer left to be said.
-package struct ExtractionResult: Sendable {
+package struct ExtractionResult: Sendable, Equatable {
   package var entries: Int64
+  /// Bytes of the regular files written, holes included, each file once.
+  package var contentSize: Int64
   package var unresolved: UnresolvedEntries
   /// What was left out, a sentence each.
   package var notes: [String]

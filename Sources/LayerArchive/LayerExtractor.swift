@@ -62,6 +62,7 @@ package final class LayerExtractor {
   private var users: OwnerRange?
   private var groups: OwnerRange?
   private var bytesSinceCheck: Int64 = 0
+  private var contentSize: Int64 = 0
   var directories = DirectoryLedger()
   var unresolved = UnresolvedEntries()
   var notes = ExtractionNotes()
@@ -91,7 +92,8 @@ package final class LayerExtractor {
     try reader.finish()
     leaveParent()
     unresolved.impliedDirectories = try directories.apply(self)
-    return ExtractionResult(entries: reader.count, unresolved: unresolved, notes: notes.text)
+    return ExtractionResult(
+      entries: reader.count, contentSize: contentSize, unresolved: unresolved, notes: notes.text)
   }
 
   private func extractEntry() throws {
@@ -137,6 +139,7 @@ package final class LayerExtractor {
       bytesSinceCheck += Int64(piece.bytes.count)
       if bytesSinceCheck > 64 << 20 { try checkSpace(for: 0) }
     }
+    contentSize += entry.size
     if isSparse, ftruncate(file, off_t(entry.size)) != 0 { throw error("truncate") }
     try setMetadata(
       of: file, owner: (entry.uid, entry.gid), attributes: entry.attributes, mode: entry.mode,

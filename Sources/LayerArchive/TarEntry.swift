@@ -60,3 +60,8 @@ extension TarEntry {
     self.linkTarget = linkTarget
   }
 }
+
+extension TarEntry {
+  /// False for a sparse file, whose content is not all in the archive.
+  package var isStoredWhole: Bool { extents == nil }
+}

@@ -112,6 +112,22 @@ package final class ContentIngest {
     try Trash(directory).discard(area.path(name))
   }
 
+  /// A blob, staged here or in the store, for reading.
+  package func openBlob(_ digest: Digest) throws(EngineError) -> OwnedDescriptor {
+    guard stagedBlobs.contains(digest) else { return try BlobStore(directory).open(digest) }
+    return try during("opening \(digest)") {
+      try File.open(at: area.descriptor.raw, "blob-\(digest.hex)", O_RDONLY | O_NOFOLLOW)
+    }
+  }
+
+  /// Forgets staged blobs that turned out to be of no use, such as files of an archive that are no part of its images.
+  package func keep(onlyBlobs wanted: Set<Digest>) throws(EngineError) {
+    for digest in stagedBlobs where !wanted.contains(digest) {
+      try during("dropping \(digest)") { try remove("blob-\(digest.hex)") }
+    }
+    stagedBlobs.removeAll { !wanted.contains($0) }
+  }
+
   /// The tree of a layer, staged here or in the store, for what one layer must know of those below it.
   package func openTree(_ diffID: Digest) throws(EngineError) -> OwnedDescriptor {
     guard stagedLayers.contains(diffID) else { return try LayerStore(directory).openTree(diffID) }

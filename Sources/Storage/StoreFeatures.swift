@@ -143,7 +143,9 @@ private struct FilesystemProbe {
     let options = "lowerdir=lower,upperdir=upper,workdir=work" + (isRootOfHost ? "" : ",userxattr")
     let child = try Spawn.fork()
     if child == 0 {
-      guard dhow_unshare(Int32(DHOW_CLONE_NEWNS)) == 0, fchdir(directory) == 0,
+      // In this order: unshare takes the working directory along, while a descriptor stays in the namespace it was opened
+      // in, whose mounts overlay does not take (EINVAL).
+      guard fchdir(directory) == 0, dhow_unshare(Int32(DHOW_CLONE_NEWNS)) == 0,
         mount("none", "/", nil, UInt(MS_REC | MS_PRIVATE), nil) == 0,
         mount("overlay", "merged", "overlay", 0, options) == 0
       else { _exit(errno) }

@@ -27,7 +27,10 @@ enum LoadCommand: Command {
     guard options.source != .standardInput || isatty(STDIN_FILENO) != 1 else {
       throw EngineError(.usage, "", "requested load from stdin, but stdin is empty", hint: "name an archive with -i FILE")
     }
-    for name in try invocation.engine().loadImages(options.source, platform: options.platform) {
+    let report = try invocation.engine().loadImages(options.source, platform: options.platform)
+    for note in report.notes { invocation.warn(note) }
+    for sentence in report.renamed { invocation.output.line(safeText(sentence)) }
+    for name in report.loaded {
       invocation.output.line(
         name.hasPrefix("sha256:") ? "Loaded image ID: \(name)" : "Loaded image: \(safeText(name))")
     }

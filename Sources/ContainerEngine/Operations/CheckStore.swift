@@ -78,14 +78,14 @@ extension Engine {
   }
 
   /// How layers are unpacked for this user.
-  private func layerOptions() throws(EngineError) -> LayerExtractor.Options {
+  func layerOptions() throws(EngineError) -> LayerExtractor.Options {
     LayerExtractor.Options(
       mode: isRootless ? .rootless : .root, ownership: try idMap().isSingle ? .squashed : .asArchived)
   }
 }
 
 /// Descriptors that are closed together.
-private final class OpenedTrees {
+final class OpenedTrees {
   let descriptors: [Int32]
 
   init(_ descriptors: [Int32]) { self.descriptors = descriptors }

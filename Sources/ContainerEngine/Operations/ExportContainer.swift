@@ -1,0 +1,93 @@
+package import Basics
+internal import CLinux
+internal import Glibc
+internal import LayerArchive
+internal import LinuxKernel
+internal import OCI
+internal import Storage
+
+extension Engine {
+  /// Writes a container's files as a plain tar: the merged tree, owners as in the container, no whiteouts, volumes not
+  /// included. The container may be running.
+  ///
+  /// A child mounts the layers and the writable one on top as one read-only overlay, in a mount namespace of its own that
+  /// goes with it. Only directories are mounted that lie in the store, by descriptors; nothing of the container runs.
+  package func exportContainer(_ name: String, to descriptor: Int32) throws(EngineError) {
+    let doing = "exporting \(safeText(name))"
+    try during(doing) {
+      let id = try containers.find(name, doing: doing)
+      guard let record = try containers.record(id) else {
+        throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
+      }
+      try enterUserNamespace()
+      let home = StatePath.container(id)
+      var trees = [home + "/" + StatePath.ContainerFile.upper]
+      if let root = record.settings.rootDirectory {
+        trees = (root.overlay ? trees : []) + [root.path]
+      } else {
+        trees += record.layers.reversed().map { StatePath.layerTree($0) }
+      }
+      try exportTree(trees, mountedOn: home, to: descriptor, doing: doing)
+    }
+  }
+
+  private func exportTree(_ trees: [String], mountedOn home: String, to descriptor: Int32, doing: String) throws {
+    var ends: [Int32] = [-1, -1]
+    try systemCall("pipe") { pipe(&ends) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let pid = try Spawn.fork()
+    if pid == 0 {
+      var failure: EngineError?
+      do throws(EngineError) {
+        try during(doing) { try writeTree(trees, mountedOn: home, to: descriptor, doing: doing) }
+      } catch { failure = error }
+      if let failure {
+        // A parent that is gone needs no answer.
+        try? File.writeAll(ends[1], JSON([failure.kind.rawValue, failure.reason, failure.hint ?? ""]).bytes())
+      }
+      _exit(failure == nil ? 0 : 1)
+    }
+    close(ends[1])
+    let reports = OwnedDescriptor(owning: ends[0])
+    let answer = try File.readAll(reports.raw, limit: 1 << 20, shown: "the child's answer")
+    let end = try Spawn.wait(pid)
+    guard !answer.isEmpty else {
+      guard case .exited(0) = end else { throw EngineError(.internal, doing, "its child ended before it was done") }
+      return
+    }
+    let words = try JSON(parsing: answer).arrayValue?.compactMap(\.stringValue) ?? []
+    guard words.count == 3 else { throw EngineError(.internal, doing, "its child did not say what went wrong") }
+    throw EngineError(
+      EngineError.Kind(rawValue: words[0]) ?? .internal, doing, words[1], hint: words[2].isEmpty ? nil : words[2])
+  }
+
+  /// In the child. Paths are relative to the root directory, the topmost tree first.
+  private func writeTree(_ trees: [String], mountedOn home: String, to descriptor: Int32, doing: String) throws {
+    // In this order: unshare takes the working directory along, while a descriptor stays in the namespace it was opened
+    // in, whose mounts overlay does not take (EINVAL).
+    try systemCall("chdir", directory.location.root) { fchdir(directory.root.raw) }
+    try systemCall("unshare") { dhow_unshare(Int32(DHOW_CLONE_NEWNS)) }
+    // Nothing of ours is seen outside.
+    try systemCall("mount", "/") { mount("none", "/", nil, UInt(MS_REC | MS_PRIVATE), nil) }
+    var opened: [Int32] = []
+    for tree in trees { opened.append(try File.openDirectory(tree, followLink: tree.hasPrefix("/")).take()) }
+    if opened.count > 1 { opened = [try mountOverlay(opened, on: home)] }
+    let writer = TarWriter { try File.writeAll(descriptor, $0, shown: "the archive") }
+    _ = try TreeArchive.write(opened[0], as: .tree, to: writer, failure: ArchiveFailure(doing: doing))
+    try writer.finish()
+  }
+
+  /// In /proc/self/fd each tree has a name of a few bytes, so that any number of layers fits the one page of mount options.
+  private func mountOverlay(_ trees: [Int32], on home: String) throws(SystemError) -> Int32 {
+    let target = try File.openDirectory(home)
+    let options = "lowerdir=" + trees.map(String.init).joined(separator: ":") + (isRootless ? ",userxattr" : "")
+    try systemCall("chdir", "/proc/self/fd") { chdir("/proc/self/fd") }
+    try systemCall("mount", "the container's files") {
+      mount("overlay", "\(target.raw)", "overlay", UInt(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC), options)
+    }
+    // The descriptor is of the directory below the mount: `..` and down again leads onto it.
+    let directory = try File.openDirectory(at: target.raw, "..")
+    let name = home.split(separator: "/").last.map(String.init) ?? home
+    return try File.openDirectory(at: directory.raw, name).take()
+  }
+}
