@@ -24,7 +24,8 @@ package enum HumanDuration {
       let unit = rest.prefix { !(0x30...0x39).contains($0) && $0 != UInt8(ascii: ".") }
       guard !unit.isEmpty else { throw ParseError(reason: "time: missing unit in duration \(goQuoted(text))") }
       guard let scale = nanoseconds(of: String(Substring(unit))) else {
-        throw ParseError(reason: "time: unknown unit \(goQuoted(String(Substring(unit)))) in duration \(goQuoted(text))")
+        throw ParseError(
+          reason: "time: unknown unit \(goQuoted(String(Substring(unit)))) in duration \(goQuoted(text))")
       }
       total += value * scale
       guard total < 9.2e18 else { throw invalid }

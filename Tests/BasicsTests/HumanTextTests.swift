@@ -11,7 +11,9 @@ import Testing
     #expect(try ByteCount.parse(text) == bytes)
   }
 
-  @Test(arguments: ["", "abc", "k", "-1", "1x", "1kk", "1kib2", "1.2.3k", "1e3", "0x10", "9999999p", " ", "1  k", "nan", "inf"])
+  @Test(arguments: [
+    "", "abc", "k", "-1", "1x", "1kk", "1kib2", "1.2.3k", "1e3", "0x10", "9999999p", " ", "1  k", "nan", "inf",
+  ])
   func `what is no size is refused`(_ text: String) {
     #expect(throws: ByteCount.ParseError.self) { try ByteCount.parse(text) }
   }

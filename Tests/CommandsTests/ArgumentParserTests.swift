@@ -11,27 +11,27 @@ private struct Seen: CommandOptions, Equatable {
 /// The shapes of docker's `run` flags.
 private var flags: [Flag<Seen>] {
   [
-  .toggle("interactive", "i", "") { $0.note("i", "\($1)") },
-  .toggle("tty", "t", "") { $0.note("t", "\($1)") },
-  .toggle("detach", "d", "") { $0.note("d", "\($1)") },
-  .toggle("rm", nil, "") { $0.note("rm", "\($1)") },
-  .list("env", "e", "list", "") { $0.note("e", $1) },
-  .list("publish", "p", "list", "") { $0.note("p", $1) },
-  .list("volume", "v", "list", "") { $0.note("v", $1) },
-  .text("name", nil, "string", "") { $0.note("name", $1) },
-  .text("entrypoint", nil, "string", "") { $0.note("entrypoint", $1) },
-  .text("hostname", "h", "string", "") { $0.note("h", $1) },
-  .text("network", nil, "string", "") { $0.note("network", $1) }.alsoNamed("net"),
-  .bytes("memory", "m", "") { $0.note("m", "\($1)") },
-  .text("memory-swap", nil, "bytes", "") { $0.note("swap", $1) },
-  .integer("stop-timeout", nil, "int", "") { $0.note("timeout", "\($1)") },
-  .integer("cpu-shares", "c", "int", "") { $0.note("c", "\($1)") },
-  .unsigned("blkio-weight", nil, "uint16", "") { $0.note("blkio", "\($1)") },
-  .duration("health-interval", nil, "") { $0.note("interval", "\($1)") },
-  .toggle("old", nil, "") { $0.note("old", "\($1)") }.deprecated("use --new"),
-  .refused("link", nil, "list", because: "links come later"),
-  .refused("publish-all", "P", because: "ports come later"),
-]
+    .toggle("interactive", "i", "") { $0.note("i", "\($1)") },
+    .toggle("tty", "t", "") { $0.note("t", "\($1)") },
+    .toggle("detach", "d", "") { $0.note("d", "\($1)") },
+    .toggle("rm", nil, "") { $0.note("rm", "\($1)") },
+    .list("env", "e", "list", "") { $0.note("e", $1) },
+    .list("publish", "p", "list", "") { $0.note("p", $1) },
+    .list("volume", "v", "list", "") { $0.note("v", $1) },
+    .text("name", nil, "string", "") { $0.note("name", $1) },
+    .text("entrypoint", nil, "string", "") { $0.note("entrypoint", $1) },
+    .text("hostname", "h", "string", "") { $0.note("h", $1) },
+    .text("network", nil, "string", "") { $0.note("network", $1) }.alsoNamed("net"),
+    .bytes("memory", "m", "") { $0.note("m", "\($1)") },
+    .text("memory-swap", nil, "bytes", "") { $0.note("swap", $1) },
+    .integer("stop-timeout", nil, "int", "") { $0.note("timeout", "\($1)") },
+    .integer("cpu-shares", "c", "int", "") { $0.note("c", "\($1)") },
+    .unsigned("blkio-weight", nil, "uint16", "") { $0.note("blkio", "\($1)") },
+    .duration("health-interval", nil, "") { $0.note("interval", "\($1)") },
+    .toggle("old", nil, "") { $0.note("old", "\($1)") }.deprecated("use --new"),
+    .refused("link", nil, "list", because: "links come later"),
+    .refused("publish-all", "P", because: "ports come later"),
+  ]
 }
 
 private func parse(_ words: [String], interspersed: Bool = false) throws -> (Seen, ParsedArguments) {
@@ -118,7 +118,10 @@ private func parse(_ words: [String], interspersed: Bool = false) throws -> (See
     ("-e", "flag needs an argument: 'e' in -e"),
     ("-it -p", "flag needs an argument: 'p' in -p"),
     ("-itp", "flag needs an argument: 'p' in -p"),
-    ("--rm=maybe x", "invalid argument \"maybe\" for \"--rm\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax"),
+    (
+      "--rm=maybe x",
+      "invalid argument \"maybe\" for \"--rm\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax"
+    ),
     (
       "-i=maybe x",
       "invalid argument \"maybe\" for \"-i, --interactive\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax"
@@ -138,8 +141,14 @@ private func parse(_ words: [String], interspersed: Bool = false) throws -> (See
       "--blkio-weight -1 x",
       "invalid argument \"-1\" for \"--blkio-weight\" flag: strconv.ParseUint: parsing \"-1\": invalid syntax"
     ),
-    ("--health-interval=abc x", "invalid argument \"abc\" for \"--health-interval\" flag: time: invalid duration \"abc\""),
-    ("--health-interval=5 x", "invalid argument \"5\" for \"--health-interval\" flag: time: missing unit in duration \"5\""),
+    (
+      "--health-interval=abc x",
+      "invalid argument \"abc\" for \"--health-interval\" flag: time: invalid duration \"abc\""
+    ),
+    (
+      "--health-interval=5 x",
+      "invalid argument \"5\" for \"--health-interval\" flag: time: missing unit in duration \"5\""
+    ),
     (
       "--health-interval=5x x",
       "invalid argument \"5x\" for \"--health-interval\" flag: time: unknown unit \"x\" in duration \"5x\""

@@ -52,9 +52,12 @@ import Testing
   /// docker 28's top-level commands and those of podman: each works, is refused with a sentence, or is unknown to both.
   @Test(arguments: [
     "attach", "build", "builder", "checkpoint", "commit", "compose", "config", "container", "context", "cp", "create",
-    "diff", "events", "exec", "export", "healthcheck", "history", "image", "images", "import", "info", "inspect", "kill",
-    "kube", "load", "login", "logout", "logs", "machine", "manifest", "network", "node", "pause", "plugin", "pod", "port",
-    "ps", "pull", "push", "rename", "restart", "rm", "rmi", "run", "save", "search", "secret", "service", "stack", "start",
+    "diff", "events", "exec", "export", "healthcheck", "history", "image", "images", "import", "info", "inspect",
+    "kill",
+    "kube", "load", "login", "logout", "logs", "machine", "manifest", "network", "node", "pause", "plugin", "pod",
+    "port",
+    "ps", "pull", "push", "rename", "restart", "rm", "rmi", "run", "save", "search", "secret", "service", "stack",
+    "start",
     "stats", "stop", "swarm", "system", "tag", "top", "trust", "unpause", "unshare", "untag", "update", "version",
     "volume", "wait",
   ])

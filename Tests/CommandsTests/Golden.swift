@@ -37,8 +37,10 @@ enum Golden {
     }
     let wanted = try read(path)
     guard seen != wanted else { return }
-    let pair = zip(seen.split(separator: "\n", omittingEmptySubsequences: false),
-      wanted.split(separator: "\n", omittingEmptySubsequences: false)).first { $0 != $1 }
+    let pair = zip(
+      seen.split(separator: "\n", omittingEmptySubsequences: false),
+      wanted.split(separator: "\n", omittingEmptySubsequences: false)
+    ).first { $0 != $1 }
     Issue.record(
       "\(name) differs: saw \(pair?.0 ?? "fewer lines"), wanted \(pair?.1 ?? "more lines"); BLESS=1 accepts",
       sourceLocation: sourceLocation)

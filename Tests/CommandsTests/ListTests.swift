@@ -13,14 +13,19 @@ private func container(
   image: String = "busybox", layers: [String] = ["L1"]
 ) -> ContainerSummary {
   ContainerSummary(
-    id: String(repeating: id, count: 64), name: name, image: image, imageID: "sha256:" + String(repeating: "9", count: 64),
-    layers: layers, command: ["sh", "-c", "echo a long command line here"], created: Timestamp(seconds: now.seconds - age),
+    id: String(repeating: id, count: 64), name: name, image: image,
+    imageID: "sha256:" + String(repeating: "9", count: 64),
+    layers: layers, command: ["sh", "-c", "echo a long command line here"],
+    created: Timestamp(seconds: now.seconds - age),
     state: state, labels: labels, network: "", mounts: [])
 }
 
 private let containers = [
-  container("web", "a", .running(since: Timestamp(seconds: now.seconds - 7200)), age: 7200, labels: [("app", "x"), ("b", "2")]),
-  container("db", "b", .exited(code: 3, at: Timestamp(seconds: now.seconds - 120)), age: 86_400, image: "pg:1", layers: ["L1", "L2"]),
+  container(
+    "web", "a", .running(since: Timestamp(seconds: now.seconds - 7200)), age: 7200, labels: [("app", "x"), ("b", "2")]),
+  container(
+    "db", "b", .exited(code: 3, at: Timestamp(seconds: now.seconds - 120)), age: 86_400, image: "pg:1",
+    layers: ["L1", "L2"]),
   container("old", "c", .created, age: 864_000),
   container("held", "d", .paused(since: Timestamp(seconds: now.seconds - 61)), age: 900_000),
   container("gone", "e", .lost, age: 900_001),
@@ -33,7 +38,8 @@ private let containers = [
     _ = try ArgumentParser.parse(
       words[...], flags: [FilterOptions.flag(short: "f")], interspersed: true, into: &options)
     let filter = try ContainerFilter(options, among: containers) { name in
-      name == "busybox" ? ("sha256:" + String(repeating: "8", count: 64), ["L1"]) : name == "pg" ? ("x", ["L1", "L2"]) : nil
+      name == "busybox"
+        ? ("sha256:" + String(repeating: "8", count: 64), ["L1"]) : name == "pg" ? ("x", ["L1", "L2"]) : nil
     }
     return containers.filter(filter.accepts).map(\.name).joined(separator: " ")
   }
@@ -45,8 +51,10 @@ private let containers = [
     (["status=running"], "web"), (["status=exited"], "db gone"), (["status=paused", "status=created"], "old held"),
     (["exited=3"], "db"), (["exited=0"], ""), (["before=web"], "db old held gone"), (["since=old"], "web db"),
     (["since=ccc"], "web db"), (["ancestor=busybox"], "web db old held gone"), (["ancestor=pg"], "db"),
-    (["ancestor=none"], ""), (["network=none"], "web db old held gone"), (["network=x"], ""), (["health=none"], "web db old held gone"),
-    (["health=healthy"], ""), (["is-task=true"], ""), (["publish=80"], ""), (["volume=/x"], ""), ([" Name = web"], "web"),
+    (["ancestor=none"], ""), (["network=none"], "web db old held gone"), (["network=x"], ""),
+    (["health=none"], "web db old held gone"),
+    (["health=healthy"], ""), (["is-task=true"], ""), (["publish=80"], ""), (["volume=/x"], ""),
+    ([" Name = web"], "web"),
     (["name=("], ""),
   ])
   func `filters choose as docker's`(_ filters: [String], _ chosen: String) throws {
@@ -107,7 +115,8 @@ private let containers = [
       tags: ["busybox:latest", "reg.example:5000/team/app:v1"], created: Timestamp(seconds: now.seconds - 3_000_000),
       size: 4_261_550, labels: ["a": "1"]),
     ImageSummary(
-      id: "sha256:" + String(repeating: "b", count: 64), digest: "sha256:" + String(repeating: "f", count: 64), tags: [],
+      id: "sha256:" + String(repeating: "b", count: 64), digest: "sha256:" + String(repeating: "f", count: 64),
+      tags: [],
       created: Timestamp(seconds: now.seconds - 60), size: 999_949_999, labels: [:]),
   ]
 
@@ -118,12 +127,14 @@ private let containers = [
     return images.filter(filter.accepts).map { String(ListText.shortID($0.id).prefix(1)) }.joined()
   }
 
-  @Test(arguments: [
-    ([("dangling", "true")], "b"), ([("dangling", "false")], "a"), ([("label", "a=1")], "a"), ([("label!", "a")], "b"),
-    ([("reference", "busybox")], "a"), ([("reference", "busybox:la*")], "a"), ([("reference", "nosuch")], ""),
-    ([("reference", "reg.example:5000/*/app")], "a"), ([("reference", "*")], "a"), ([("before", "bbbb")], "a"),
-    ([("since", "busybox")], "b"), ([("until", "1h")], "a"),
-  ] as [([(String, String)], String)])
+  @Test(
+    arguments: [
+      ([("dangling", "true")], "b"), ([("dangling", "false")], "a"), ([("label", "a=1")], "a"),
+      ([("label!", "a")], "b"),
+      ([("reference", "busybox")], "a"), ([("reference", "busybox:la*")], "a"), ([("reference", "nosuch")], ""),
+      ([("reference", "reg.example:5000/*/app")], "a"), ([("reference", "*")], "a"), ([("before", "bbbb")], "a"),
+      ([("since", "busybox")], "b"), ([("until", "1h")], "a"),
+    ] as [([(String, String)], String)])
   func `filters choose as docker's`(_ filters: [(String, String)], _ chosen: String) throws {
     #expect(try ids(filters) == chosen)
   }
@@ -136,8 +147,10 @@ private let containers = [
   @Test func `the table has docker's columns and wording`() throws {
     let filter = try ImageFilter(FilterOptions(), among: images)
     let output = Output.collecting()
-    try ImageRow.printer(columns: ["Repository", "Tag", "ID", "CreatedSince", "Size"], truncates: true, digests: false, now: now)
-      .print(images.flatMap { ImageRow.rows(of: $0, filter) }, as: .table, to: output)
+    try ImageRow.printer(
+      columns: ["Repository", "Tag", "ID", "CreatedSince", "Size"], truncates: true, digests: false, now: now
+    )
+    .print(images.flatMap { ImageRow.rows(of: $0, filter) }, as: .table, to: output)
     #expect(
       output.collected == """
         REPOSITORY                  TAG       IMAGE ID       CREATED              SIZE
@@ -151,7 +164,8 @@ private let containers = [
 
 @Suite struct TimeSyntaxTests {
   @Test(arguments: [
-    ("10m", 1_799_999_400_000_000_000), ("1h30m", 1_799_994_600_000_000_000), ("0", 0), ("1136073600", 1_136_073_600_000_000_000),
+    ("10m", 1_799_999_400_000_000_000), ("1h30m", 1_799_994_600_000_000_000), ("0", 0),
+    ("1136073600", 1_136_073_600_000_000_000),
     ("1136073600.5", 1_136_073_600_500_000_000), ("1136073600.000000001", 1_136_073_600_000_000_001),
     ("2013-01-02T13:23:37Z", 1_357_133_017_000_000_000), ("2013-01-02T13:23:37.5+01:00", 1_357_129_417_500_000_000),
     ("2013-01-02", 1_357_084_800_000_000_000), ("2013-01-02T13", 1_357_131_600_000_000_000),

@@ -65,7 +65,9 @@ private func refusal(_ line: String) -> String {
     let path = try temporaryFile("# comment\n\nA=file\n  B=spaced value \nDHOW_TEST_UNSET\nDHOW_TEST_SET\nC=x=y#z\r\n")
     defer { unlink(path) }
     setenv("DHOW_TEST_SET", "from caller", 1)
-    let request = try request(["-e", "A=flag", "-e", "DHOW_TEST_SET", "-e", "DHOW_TEST_UNSET", "--env-file", path, "img"])
+    let request = try request([
+      "-e", "A=flag", "-e", "DHOW_TEST_SET", "-e", "DHOW_TEST_UNSET", "--env-file", path, "img",
+    ])
     #expect(
       request.settings.environment == [
         "A=file", "B=spaced value ", "DHOW_TEST_SET=from caller", "C=x=y#z", "A=flag", "DHOW_TEST_SET=from caller",
@@ -76,7 +78,9 @@ private func refusal(_ line: String) -> String {
     let path = try temporaryFile("A=1\nBAD NAME=2\n")
     defer { unlink(path) }
     #expect(refusal("--env-file \(path)") == "invalid env file (\(path)): variable 'BAD NAME' contains whitespaces")
-    #expect(refusal("--env-file /nonexistent") == "reading the env file /nonexistent: open /nonexistent: no such file or directory")
+    #expect(
+      refusal("--env-file /nonexistent")
+        == "reading the env file /nonexistent: open /nonexistent: no such file or directory")
     let binary = try temporaryFile("A=1\nB=\u{0}\n")
     defer { unlink(binary) }
     #expect(refusal("--env-file \(binary)") == "invalid env file (\(binary)): variable 'B' has a NUL byte")
@@ -132,7 +136,8 @@ private func refusal(_ line: String) -> String {
   @Test func `walls move as asked`() throws {
     let moved = try settings(
       "--cap-add net_admin --cap-add CAP_SYS_TIME --cap-drop all --pid host --ipc shareable --uts host --userns keep-id:uid=5,gid=6 "
-        + "--network container:web --cgroupns host --cgroups split --group-add keep-groups --privileged --read-only --init")
+        + "--network container:web --cgroupns host --cgroups split --group-add keep-groups --privileged --read-only --init"
+    )
     #expect(moved.capabilitiesAdded == ["NET_ADMIN", "SYS_TIME"])
     #expect(moved.capabilitiesDropped == ["ALL"])
     #expect(moved.pidNamespace == "host")
@@ -166,7 +171,8 @@ private func refusal(_ line: String) -> String {
     defer { unlink(broken) }
     #expect(refusal("--security-opt seccomp=\(broken)").hasPrefix("reading seccomp profile (\(broken)): "))
     #expect(
-      refusal("--security-opt seccomp=/none") == "opening seccomp profile (/none): open /none: no such file or directory")
+      refusal("--security-opt seccomp=/none")
+        == "opening seccomp profile (/none): open /none: no such file or directory")
   }
 
   @Test func `hosts, names and logs are kept as asked`() throws {
@@ -196,7 +202,10 @@ private func refusal(_ line: String) -> String {
     #expect(try request("--rootfs /srv/../x/:O").settings.rootDirectory == RootDirectory(path: "/x", overlay: true))
   }
 
-  @Test(arguments: ["img", "img:1", "reg.example:5000/a/b:v1", "sha256:abc", "docker.io/library/x@sha256:" + String(repeating: "a", count: 64)])
+  @Test(arguments: [
+    "img", "img:1", "reg.example:5000/a/b:v1", "sha256:abc",
+    "docker.io/library/x@sha256:" + String(repeating: "a", count: 64),
+  ])
   func `an image is named by reference or id`(_ name: String) throws { #expect(try request(name).image == name) }
 
   @Test func `the streams attached follow docker`() throws {
@@ -234,7 +243,8 @@ private func refusal(_ line: String) -> String {
       "--restart always", "--rm --restart always", "-d -a stdin", "-a foo", "--detach-keys foo", "--detach-keys ctrl-1",
       "--network container:a -h x", "--network container:a --dns 1.1.1.1", "--network container:a --add-host a:1.1.1.1",
       "--uts host -h x", "--isolation hyperv", "--volume-driver nfs", "-p 80:80", "-P", "--link a:b", "--expose 80",
-      "--health-cmd x", "--gpus all", "--oom-kill-disable", "--storage-opt size=1g", "--volumes-from a", "--cpu-count 1",
+      "--health-cmd x", "--gpus all", "--oom-kill-disable", "--storage-opt size=1g", "--volumes-from a",
+      "--cpu-count 1",
       "--cpu-rt-period 1", "--device-cgroup-rule x", "--secret a", "--replace", "--systemd always", "--ip 1.1.1.1",
     ]
     try Golden.expect(lines.map { "run \(safeText($0))\n  \(refusal($0))\n" }.joined(), is: "run-refusals.txt")
@@ -281,7 +291,9 @@ private func refusal(_ line: String) -> String {
     ("/a", "tmpfs  /a"), ("/a:size=64m,mode=1777", "tmpfs  /a size=64m mode=1777"), ("/a:ro", "tmpfs  /a ro ro"),
     ("/a:uid=5,gid=6,noexec", "tmpfs  /a uid=5 gid=6 noexec"), ("/a:size=50%", "tmpfs  /a size=50%"),
   ])
-  func `a tmpfs is read`(_ text: String, _ mount: String) throws { #expect(try shown(MountSyntax.tmpfs(text)) == mount) }
+  func `a tmpfs is read`(_ text: String, _ mount: String) throws {
+    #expect(try shown(MountSyntax.tmpfs(text)) == mount)
+  }
 
   @Test(arguments: [
     ("type=bind,source=/a,target=/b", "bind /a /b"), ("type=bind,src=/a,dst=/b,readonly", "bind /a /b ro"),

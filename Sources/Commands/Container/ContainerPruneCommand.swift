@@ -22,8 +22,9 @@ enum ContainerPruneCommand: Command {
     } catch let error as FlagValueError {
       throw EngineError(.usage, "reading a filter", error.reason, hint: error.hint)
     }
-    guard try options.confirmation.agreed(
-      "This will remove all stopped containers.", "removing stopped containers", invocation)
+    guard
+      try options.confirmation.agreed(
+        "This will remove all stopped containers.", "removing stopped containers", invocation)
     else { return .success }
     let report = try invocation.engine().pruneContainers { container in
       options.filter.accepts(labels: container.labels) && (until.map { container.created < $0 } ?? true)

@@ -14,13 +14,21 @@ enum LogsCommand: Command {
     [
       .toggle("details", nil, "Show extra details provided to logs") { $0.request.details = $1 },
       .toggle("follow", "f", "Follow log output") { $0.request.follow = $1 },
-      .text("since", nil, "string", "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)") {
+      .text(
+        "since", nil, "string",
+        "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"
+      ) {
         $0.request.since = try TimeSyntax.moment($1)
       },
-      .text("tail", "n", "string", "Number of lines to show from the end of the logs") { $0.request.tail = try tail($1) }
-        .defaulting(to: "\"all\""),
+      .text("tail", "n", "string", "Number of lines to show from the end of the logs") {
+        $0.request.tail = try tail($1)
+      }
+      .defaulting(to: "\"all\""),
       .toggle("timestamps", "t", "Show timestamps") { $0.request.timestamps = $1 },
-      .text("until", nil, "string", "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)") {
+      .text(
+        "until", nil, "string",
+        "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"
+      ) {
         $0.request.until = try TimeSyntax.moment($1)
       },
     ]

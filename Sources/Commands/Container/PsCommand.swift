@@ -39,7 +39,9 @@ enum PsCommand: Command {
     let needsSizes = options.size || (options.output.format ?? "").contains(".Size")
     let containers = try select(options, engine, sizes: needsSizes)
     for container in containers {
-      if case .damaged(let reason) = container.state { invocation.warn("container \(Identifier.short(container.id)): \(reason)") }
+      if case .damaged(let reason) = container.state {
+        invocation.warn("container \(Identifier.short(container.id)): \(reason)")
+      }
     }
     if options.quiet {
       if options.output.format != nil {

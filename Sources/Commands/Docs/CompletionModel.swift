@@ -27,7 +27,8 @@ enum CompletionModel {
   static var verbs: [Verb] {
     var result = [
       Verb(
-        path: "", summary: "", flags: shownFlags(GlobalOptions.flags.map(FlagText.init)), operands: .none, firstOnly: false)
+        path: "", summary: "", flags: shownFlags(GlobalOptions.flags.map(FlagText.init)), operands: .none,
+        firstOnly: false)
     ]
     func add(_ prefix: String, _ entry: CommandEntry) {
       guard entry.isShown, case .verb(let command) = entry.meaning else { return }

@@ -9,7 +9,9 @@ package enum Documents {
       (
         "man/dhow.1",
         ManPage(
-          path: [], words: CommandWords("[OPTIONS] COMMAND [ARG...]", "Runs containers, without a daemon and without root", .atLeast(1)),
+          path: [],
+          words: CommandWords(
+            "[OPTIONS] COMMAND [ARG...]", "Runs containers, without a daemon and without root", .atLeast(1)),
           flags: GlobalOptions.flags.map(FlagText.init), prose: try prose(prosePath([])) + commandList
         ).roff
       )

@@ -36,7 +36,8 @@ package struct HelpText {
     var text = "\nUsage:  \(line)\(words.usage.isEmpty ? "" : " ")\(words.usage)\n\n\(words.summary)\n"
     let aliases = CommandTree.aliases(of: path)
     if aliases.count > 1 {
-      text += "\nAliases:\n  "
+      text +=
+        "\nAliases:\n  "
         + aliases.map { ([program.rawValue] + $0).joined(separator: " ") }.joined(separator: ", ") + "\n"
     }
     return text + options("Options", flags)
@@ -102,6 +103,8 @@ func wrapped(_ text: String, to width: Int) -> [String] {
 /// Columns of the terminal on stdout, nil when there is none.
 private func terminalWidth() -> Int? {
   var size = winsize()
-  guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 40 else { return nil }
+  guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 40 else {
+    return nil
+  }
   return Int(size.ws_col)
 }

@@ -102,8 +102,10 @@ private struct ManProse {
   private func words(_ line: String) -> String {
     let parts = line.split(separator: "`", omittingEmptySubsequences: false)
     return protected(
-      parts.enumerated().map { $0.offset % 2 == 1 ? "\\fB\(escaped(String($0.element)))\\fR" : escaped(String($0.element)) }
-        .joined())
+      parts.enumerated().map {
+        $0.offset % 2 == 1 ? "\\fB\(escaped(String($0.element)))\\fR" : escaped(String($0.element))
+      }
+      .joined())
   }
 
   /// Without paragraph marks at the ends or one after another.

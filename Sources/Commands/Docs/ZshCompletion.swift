@@ -65,7 +65,8 @@ enum ZshCompletion {
       verb.firstOnly
       ? "'1:\(label(verb.operands)):\(action(verb.operands))' '*::argument:_normal'"
       : "'*:\(label(verb.operands)):\(action(verb.operands))'"
-    return "    '\(verb.path)')\n      _arguments \(verb.firstOnly ? "-A '-*' " : "")-s \(arguments(verb.flags)) \\\n        \(operands)\n      ;;"
+    return
+      "    '\(verb.path)')\n      _arguments \(verb.firstOnly ? "-A '-*' " : "")-s \(arguments(verb.flags)) \\\n        \(operands)\n      ;;"
   }
 
   private static func arguments(_ flags: [FlagText]) -> String {

@@ -143,7 +143,8 @@ package struct AttachOptions: CommandOptions, Equatable, Sendable {
   static func checkedKeys(_ text: String) throws(FlagValueError) -> String {
     if text.isEmpty { return text }
     for key in text.split(separator: ",", omittingEmptySubsequences: false) {
-      let isControl = key.hasPrefix("ctrl-") && key.utf8.count == 6
+      let isControl =
+        key.hasPrefix("ctrl-") && key.utf8.count == 6
         && "abcdefghijklmnopqrstuvwxyz@[\\]^_".contains(key.last ?? " ")
       guard key.utf8.count == 1 || isControl else {
         throw FlagValueError("Invalid detach keys (\(text)): Unknown character: '\(key)'")

@@ -61,7 +61,9 @@ enum EnvironmentSyntax {
     let text = line.drop { $0 == " " || $0 == "\t" }
     guard let first = text.first, first != "#" else { return nil }
     let name = String(text.prefix { $0 != "=" })
-    func refused(_ reason: String) -> EngineError { EngineError(.invalidInput, "invalid \(kind) file (\(path))", reason) }
+    func refused(_ reason: String) -> EngineError {
+      EngineError(.invalidInput, "invalid \(kind) file (\(path))", reason)
+    }
     guard !name.isEmpty else { throw refused("no variable name on line '\(text)'") }
     guard !name.contains(where: { $0 == " " || $0 == "\t" }) else {
       throw refused("variable '\(name)' contains whitespaces")

@@ -106,9 +106,10 @@ package struct ListPrinter<Row> {
     case .template(let template):
       for row in rows { output.line(safeLines(try render(template, row))) }
     case .tableTemplate(let template):
-      var text = try template.render(JSON(fields.map { ($0.name, $0.heading) })) { name, arguments in
-        name == "Label" ? arguments.first.map { .string(labelHeading($0.stringValue ?? "")) } : nil
-      } + "\n"
+      var text =
+        try template.render(JSON(fields.map { ($0.name, $0.heading) })) { name, arguments in
+          name == "Label" ? arguments.first.map { .string(labelHeading($0.stringValue ?? "")) } : nil
+        } + "\n"
       for row in rows { text += safeLines(try render(template, row)) + "\n" }
       output.write(Table.aligned(text))
     }

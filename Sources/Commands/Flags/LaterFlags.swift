@@ -25,7 +25,9 @@ extension ContainerFlags {
   }
 
   private static var health: [Flag<ContainerOptions>] {
-    ["health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period", "health-timeout",
+    [
+      "health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period",
+      "health-timeout",
       "health-on-failure", "health-startup-cmd", "health-startup-interval", "health-startup-retries",
       "health-startup-success", "health-startup-timeout", "health-log-destination", "health-max-log-count",
       "health-max-log-size",
@@ -42,7 +44,8 @@ extension ContainerFlags {
       .refused(
         "storage-opt", nil, "list",
         because: "quotas need a filesystem with project quotas and root; a sized tmpfs is --tmpfs /DIR:size=1g"),
-      .refused("volumes-from", nil, "list", because: "volumes are not in this version yet; use -v with a host directory"),
+      .refused(
+        "volumes-from", nil, "list", because: "volumes are not in this version yet; use -v with a host directory"),
       .refused("use-api-socket", because: "the HTTP API is not in this version yet"),
     ]
   }
@@ -53,13 +56,19 @@ extension ContainerFlags {
   }
 
   private static var podman: [Flag<ContainerOptions>] {
-    ["arch", "authfile", "cert-dir", "cgroup-conf", "chrootdirs", "conmon-pidfile", "creds", "decryption-key", "env-merge",
+    [
+      "arch", "authfile", "cert-dir", "cgroup-conf", "chrootdirs", "conmon-pidfile", "creds", "decryption-key",
+      "env-merge",
       "gidmap", "group-entry", "hosts-file", "hostuser", "image-volume", "init-ctr", "init-path", "os", "passwd-entry",
-      "personality", "pod", "pod-id-file", "preserve-fd", "preserve-fds", "rdt-class", "requires", "retry", "retry-delay",
+      "personality", "pod", "pod-id-file", "preserve-fd", "preserve-fds", "rdt-class", "requires", "retry",
+      "retry-delay",
       "sdnotify", "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd", "timeout",
       "uidmap", "unsetenv", "variant",
     ].map { .refused($0, nil, "string", because: notYet) }
-      + ["env-host", "no-hostname", "no-hosts", "passwd", "read-only-tmpfs", "replace", "rmi", "tls-verify", "unsetenv-all"]
+      + [
+        "env-host", "no-hostname", "no-hosts", "passwd", "read-only-tmpfs", "replace", "rmi", "tls-verify",
+        "unsetenv-all",
+      ]
       .map { .refused($0, because: notYet) }
   }
 }

@@ -10,7 +10,8 @@ enum MountSyntax {
   private static let tmpfsValues = ["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol", "huge"]
   private static let tmpfsWords =
     bindOptions + [
-      "ro", "rw", "sync", "async", "dirsync", "mand", "nomand", "atime", "noatime", "diratime", "nodiratime", "relatime",
+      "ro", "rw", "sync", "async", "dirsync", "mand", "nomand", "atime", "noatime", "diratime", "nodiratime",
+      "relatime",
       "norelatime", "strictatime", "nostrictatime", "defaults",
     ]
 
@@ -53,7 +54,10 @@ enum MountSyntax {
     let parts = option.split(separator: "=", maxSplits: 1).map(String.init)
     guard parts.count == 2, tmpfsValues.contains(parts[0]) else { return false }
     switch parts[0] {
-    case "size": return parts[1].hasSuffix("%") ? UInt8(parts[1].dropLast()) != nil : (try? ByteCount.parse(parts[1])) != nil  // Only whether it is one.
+    case "size":
+      if parts[1].hasSuffix("%") { return UInt8(parts[1].dropLast()) != nil }
+      // Why it is no size does not matter: the whole option is shown.
+      return (try? ByteCount.parse(parts[1])) != nil
     case "mode": return UInt32(parts[1], radix: 8).map { $0 <= 0o7777 } ?? false
     case "uid", "gid": return UInt32(parts[1]).map { $0 < UInt32(Int32.max) } ?? false
     default: return true
@@ -87,7 +91,9 @@ enum MountSyntax {
   }
 
   private static func isMode(_ text: String) -> Bool {
-    text.split(separator: ",").allSatisfy { ["ro", "rw", "z", "Z", "nocopy"].contains($0) || propagations.contains(String($0)) }
+    text.split(separator: ",").allSatisfy {
+      ["ro", "rw", "z", "Z", "nocopy"].contains($0) || propagations.contains(String($0))
+    }
   }
 
   private static func apply(mode: String, to mount: inout MountRequest) throws {
@@ -189,13 +195,15 @@ private struct MountFields {
     case "bind-recursive":
       guard let wanted = MountRequest.Recursive(rawValue: value) else {
         throw FlagValueError(
-          "invalid value for bind-recursive: \(value) (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")")
+          "invalid value for bind-recursive: \(value) (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"
+        )
       }
       bindKey = key
       recursive = wanted
     case "volume-nocopy", "volume-label", "volume-driver", "volume-opt", "volume-subpath": volumeKey = key
     case "tmpfs-size":
       tmpfsKey = key
+      // Why it is no size does not matter: the whole value is shown.
       guard let size = try? ByteCount.parse(value) else { throw FlagValueError("invalid value for \(key): \(value)") }
       options.append("size=\(size)")
     case "tmpfs-mode":
@@ -216,7 +224,8 @@ private struct MountFields {
   func request() throws -> MountRequest {
     guard !type.isEmpty else { throw FlagValueError("type is required") }
     guard !target.isEmpty else { throw FlagValueError("target is required") }
-    for (kind, key) in [("bind", bindKey), ("volume", volumeKey), ("tmpfs", tmpfsKey)] where kind != type && key != nil {
+    for (kind, key) in [("bind", bindKey), ("volume", volumeKey), ("tmpfs", tmpfsKey)] where kind != type && key != nil
+    {
       throw FlagValueError("cannot mix '\(kind)-*' options with mount type '\(type)'")
     }
     let place = try MountSyntax.target(target, of: target)
@@ -251,7 +260,9 @@ private struct MountFields {
     mount.recursive = recursive ?? .enabled
     // docker's rule: all submounts read-only only when nothing could come back through propagation.
     if mount.recursive == .readonly {
-      guard readOnly else { throw FlagValueError("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction") }
+      guard readOnly else {
+        throw FlagValueError("option 'bind-recursive=readonly' requires 'readonly' to be specified in conjunction")
+      }
       guard propagation == "rprivate" else {
         throw FlagValueError(
           "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified in conjunction")

@@ -27,8 +27,10 @@ enum NetworkSyntax {
 
   static func searchDomain(_ text: String) throws(FlagValueError) -> String {
     if text == "." { return text }
-    let labels = (text.hasSuffix(".") ? text.dropLast() : text[...]).split(separator: ".", omittingEmptySubsequences: false)
-    let isDomain = !labels.isEmpty && text.utf8.count <= 253
+    let labels = (text.hasSuffix(".") ? text.dropLast() : text[...]).split(
+      separator: ".", omittingEmptySubsequences: false)
+    let isDomain =
+      !labels.isEmpty && text.utf8.count <= 253
       && labels.allSatisfy { label in
         !label.isEmpty && label.utf8.count <= 63
           && label.utf8.allSatisfy { isNameByte($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }

@@ -31,7 +31,9 @@ extension ContainerFlags {
       .toggle("tty", "t", "Allocate a pseudo-TTY") { $0.settings.terminal = $1 },
       .text("tz", nil, "string", "Set timezone in container") { $0.settings.timezone = $1 },
       .text("umask", nil, "string", "Set umask in container") {
-        guard let mask = UInt32($1, radix: 8), mask <= 0o777 else { throw FlagValueError("not an octal number up to 777") }
+        guard let mask = UInt32($1, radix: 8), mask <= 0o777 else {
+          throw FlagValueError("not an octal number up to 777")
+        }
         $0.settings.umask = mask
       },
       .text("user", "u", "string", "Username or UID (format: <name|uid>[:<group|gid>])") {
@@ -69,7 +71,9 @@ extension ContainerFlags {
         $0.settings.pidFile = try LocalFile.absolute($1)
       }.completed(by: .files),
       .text("platform", nil, "string", "Set platform if the image has several") {
-        do throws(OCIFormatError) { _ = try Platform(parsing: $1) } catch { throw FlagValueError("\(error.subject) \(error.reason)") }
+        do throws(OCIFormatError) { _ = try Platform(parsing: $1) } catch {
+          throw FlagValueError("\(error.subject) \(error.reason)")
+        }
         $0.settings.platform = $1
       },
       .text("pull", nil, "string", "Pull image before running (\"always\", \"missing\", \"never\")") {
@@ -86,8 +90,10 @@ extension ContainerFlags {
 
   private static var life: [Flag<ContainerOptions>] {
     [
-      .text("log-driver", nil, "string", "Logging driver for the container") { $0.settings.logDriver = try logDriver($1) }
-        .defaulting(to: "\"json-file\"").completed(by: .words(["json-file", "local", "none"])),
+      .text("log-driver", nil, "string", "Logging driver for the container") {
+        $0.settings.logDriver = try logDriver($1)
+      }
+      .defaulting(to: "\"json-file\"").completed(by: .words(["json-file", "local", "none"])),
       .list("log-opt", nil, "list", "Log driver options") { $0.settings.logOptions.append(try logOption($1)) },
       .text("restart", nil, "string", "Restart policy to apply when a container exits") {
         $0.restart = try restartPolicy($1)
@@ -118,7 +124,8 @@ extension ContainerFlags {
   /// docker's plain word; podman's JSON array of words is understood too.
   private static func entrypoint(_ text: String) -> [String] {
     if text.isEmpty { return [] }
-    if text.hasPrefix("["), let json = try? JSON(parsing: text), let words = json.arrayValue?.compactMap(\.stringValue) {
+    if text.hasPrefix("["), let json = try? JSON(parsing: text), let words = json.arrayValue?.compactMap(\.stringValue)
+    {
       // Text that is no JSON array is a program whose name begins with a bracket.
       return words
     }
@@ -129,10 +136,12 @@ extension ContainerFlags {
     switch name {
     case "json-file", "local", "none": return name
     case "journald", "k8s-file", "passthrough", "passthrough-tty":
-      throw EngineError(.unsupported, "--log-driver \(name)", "not in this version yet", hint: "json-file, local and none work")
+      throw EngineError(
+        .unsupported, "--log-driver \(name)", "not in this version yet", hint: "json-file, local and none work")
     default:
       throw EngineError(
-        .unsupported, "--log-driver \(name)", "no such driver here", hint: "use json-file and a program that forwards it")
+        .unsupported, "--log-driver \(name)", "no such driver here",
+        hint: "use json-file and a program that forwards it")
     }
   }
 
@@ -168,7 +177,8 @@ extension ContainerFlags {
       return text
     default:
       throw FlagValueError(
-        "invalid restart policy: unknown policy '\(text)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'")
+        "invalid restart policy: unknown policy '\(text)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+      )
     }
   }
 }

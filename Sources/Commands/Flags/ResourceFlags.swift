@@ -8,7 +8,9 @@ extension ContainerFlags {
   private static var limits: [Flag<ContainerOptions>] {
     [
       .unsigned("blkio-weight", nil, "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable") {
-        guard $1 == 0 || (10...1000).contains($1) else { throw FlagValueError("Range of blkio weight is from 10 to 1000") }
+        guard $1 == 0 || (10...1000).contains($1) else {
+          throw FlagValueError("Range of blkio weight is from 10 to 1000")
+        }
         $0.settings.resources.blkioWeight = $1 == 0 ? nil : Int64($1)
       },
       .integer("cpu-period", nil, "int", "Limit CPU CFS (Completely Fair Scheduler) period") {
@@ -71,7 +73,8 @@ extension ContainerFlags {
         $0.settings.cgroupNamespace = try SecuritySyntax.namespace(
           $1, among: ["host", "private"], joinable: false, complaint: "--cgroupns: invalid CGROUP mode")
       }.completed(by: .words(["host", "private"])),
-      .text("cgroups", nil, "string", "Cgroups of the container (\"enabled\", \"disabled\", \"no-conmon\", \"split\")") {
+      .text("cgroups", nil, "string", "Cgroups of the container (\"enabled\", \"disabled\", \"no-conmon\", \"split\")")
+      {
         guard ["enabled", "disabled", "no-conmon", "split"].contains($1) else {
           throw FlagValueError("must be \"enabled\", \"disabled\", \"no-conmon\" or \"split\"")
         }

@@ -5,7 +5,8 @@ internal import Storage
 enum ResourceSyntax {
   /// The names of setrlimit(2) that docker knows.
   private static let ulimitNames = [
-    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime",
+    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
+    "rttime",
     "sigpending", "stack",
   ]
 

@@ -14,7 +14,9 @@ enum SecuritySyntax {
     guard let name = CapabilityName.normalized(text) else {
       throw FlagValueError(
         "unknown capability: \(goQuoted(text))",
-        hint: nearest(to: text.uppercased().replacing("CAP_", with: ""), among: CapabilityName.all).map { "did you mean \($0)?" })
+        hint: nearest(to: text.uppercased().replacing("CAP_", with: ""), among: CapabilityName.all).map {
+          "did you mean \($0)?"
+        })
     }
     return name
   }
@@ -77,7 +79,8 @@ enum SecuritySyntax {
     case _ where text.hasPrefix("keep-id:"):
       for field in text.dropFirst("keep-id:".count).split(separator: ",", omittingEmptySubsequences: false) {
         let parts = field.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2, parts[0] == "uid" || parts[0] == "gid", let id = UInt32(parts[1]), id < UInt32(Int32.max)
+        guard parts.count == 2, parts[0] == "uid" || parts[0] == "gid", let id = UInt32(parts[1]),
+          id < UInt32(Int32.max)
         else { throw FlagValueError("--userns: keep-id takes uid=NUMBER and gid=NUMBER, not '\(field)'") }
       }
       return text

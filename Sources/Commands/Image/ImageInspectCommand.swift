@@ -3,7 +3,8 @@ internal import ContainerEngine
 /// `image inspect`.
 enum ImageInspectCommand: Command {
   static let words = CommandWords(
-    "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images", .atLeast(1), completion: .images)
+    "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images", .atLeast(1), completion: .images
+  )
 
   static var flags: [Flag<InspectOptions>] {
     [

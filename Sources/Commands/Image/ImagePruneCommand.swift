@@ -25,9 +25,10 @@ enum ImagePruneCommand: Command {
     let all = try options.all || filters.values("dangling").last.map { try !bool($0) } ?? false
     filters.filters.removeAll { $0.key == "dangling" }
     let filter = try ImageFilter(filters, among: [])
-    guard try options.confirmation.agreed(
-      "This will remove all \(all ? "images without at least one container associated to them" : "dangling images").",
-      "removing unused images", invocation)
+    guard
+      try options.confirmation.agreed(
+        "This will remove all \(all ? "images without at least one container associated to them" : "dangling images").",
+        "removing unused images", invocation)
     else { return .success }
     let report = try invocation.engine().pruneImages(all: all, filter.accepts)
     return show(report, title: "Deleted Images:", invocation)

@@ -14,7 +14,9 @@ enum ImportCommand: Command {
 
   static var flags: [Flag<Options>] {
     [
-      .list("change", "c", "list", "Apply Dockerfile instruction to the created image") { $0.request.changes.append($1) },
+      .list("change", "c", "list", "Apply Dockerfile instruction to the created image") {
+        $0.request.changes.append($1)
+      },
       .text("message", "m", "string", "Set commit message for imported image") { $0.request.message = $1 },
       .text("platform", nil, "string", "Set platform of the image") { $0.request.platform = try platform($1) },
     ]

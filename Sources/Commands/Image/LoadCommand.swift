@@ -25,7 +25,8 @@ enum LoadCommand: Command {
 
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     guard options.source != .standardInput || isatty(STDIN_FILENO) != 1 else {
-      throw EngineError(.usage, "", "requested load from stdin, but stdin is empty", hint: "name an archive with -i FILE")
+      throw EngineError(
+        .usage, "", "requested load from stdin, but stdin is empty", hint: "name an archive with -i FILE")
     }
     let report = try invocation.engine().loadImages(options.source, platform: options.platform)
     for note in report.notes { invocation.warn(note) }

@@ -43,14 +43,17 @@ package final class Output {
     let code = failure
     failure = 0
     if code == EPIPE { throw BrokenPipe() }
-    throw EngineError(.unavailable, "writing to \(descriptor == 2 ? "standard error" : "standard output")", text(of: code))
+    throw EngineError(
+      .unavailable, "writing to \(descriptor == 2 ? "standard error" : "standard output")", text(of: code))
   }
 
   private func drain() {
     guard descriptor >= 0 else { return }
     var position = 0
     while failure == 0, position < buffer.count {
-      let count = buffer.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress?.advanced(by: position), $0.count - position) }
+      let count = buffer.withUnsafeBytes {
+        Glibc.write(descriptor, $0.baseAddress?.advanced(by: position), $0.count - position)
+      }
       if count >= 0 {
         position += count
       } else if errno == EAGAIN {

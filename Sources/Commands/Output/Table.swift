@@ -24,7 +24,8 @@ package enum Table {
   }
 
   /// Writes lines `from..<to`; the columns left of `widths.count` have their widths already.
-  private static func format(_ cells: [[String]], _ from: Int, _ to: Int, _ widths: inout [Int], _ output: inout String) {
+  private static func format(_ cells: [[String]], _ from: Int, _ to: Int, _ widths: inout [Int], _ output: inout String)
+  {
     let column = widths.count
     var written = from
     var line = from

@@ -8,7 +8,9 @@ private let mapMembers: Set<String> = [
 ]
 
 /// Members that are pointers in Go: null is `<nil>`, where a null list is `[]`.
-private let pointerMembers: Set<String> = ["Health", "MemorySwappiness", "OomKillDisable", "PidsLimit", "Init", "StopTimeout"]
+private let pointerMembers: Set<String> = [
+  "Health", "MemorySwappiness", "OomKillDisable", "PidsLimit", "Init", "StopTimeout",
+]
 
 /// A value on its way through a template.
 struct TemplateValue {
@@ -232,7 +234,8 @@ struct TemplateEvaluation {
     case .null where value.isAbsent || value.isMap: return TemplateValue(.null, isAbsent: true)
     case .null:
       throw TemplateError(
-        "nil data; no entry for key \(goQuoted(field.name))", at: field.offset, in: source, executing: described(operand))
+        "nil data; no entry for key \(goQuoted(field.name))", at: field.offset, in: source,
+        executing: described(operand))
     default:
       throw TemplateError(
         "can't evaluate field \(field.name) in type interface {}", at: field.offset, in: source,

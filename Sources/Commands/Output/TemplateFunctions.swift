@@ -75,7 +75,8 @@ enum TemplateFunctions {
 
   private static func string(_ value: JSON?) throws(TemplateFunctionError) -> String {
     guard case .string(let text)? = value else {
-      throw TemplateFunctionError(reason: "wrong type for value; expected string; got \(value.map(goType) ?? "nothing")")
+      throw TemplateFunctionError(
+        reason: "wrong type for value; expected string; got \(value.map(goType) ?? "nothing")")
     }
     return text
   }
@@ -108,7 +109,9 @@ enum TemplateFunctions {
         value = TemplateValue(elements[Int(place)])
       case (.string(let text), .integer(let place)):
         let bytes = Array(text.utf8)
-        guard place >= 0, place < bytes.count else { throw TemplateFunctionError(reason: "index out of range: \(place)") }
+        guard place >= 0, place < bytes.count else {
+          throw TemplateFunctionError(reason: "index out of range: \(place)")
+        }
         value = TemplateValue(.integer(Int64(bytes[Int(place)])))
       case (.object(let object), .string(let name)):
         // Go's zero value of an absent key: empty text.

@@ -13,7 +13,8 @@ enum CompletionCommand: Command {
     case "fish": invocation.output.write(FishCompletion.script)
     default:
       throw EngineError(
-        .usage, "completion", "there is no completion for \(goQuoted(operands[0]))", hint: "bash, zsh and fish are there")
+        .usage, "completion", "there is no completion for \(goQuoted(operands[0]))",
+        hint: "bash, zsh and fish are there")
     }
     return .success
   }

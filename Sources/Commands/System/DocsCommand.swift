@@ -1,6 +1,6 @@
 internal import Basics
-internal import LinuxKernel
 internal import Glibc
+internal import LinuxKernel
 
 /// `dhow __docs DIRECTORY`: writes man pages and completions into a checkout. Hidden; `make docs` calls it.
 enum DocsCommand: Command {

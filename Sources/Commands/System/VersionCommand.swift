@@ -30,21 +30,24 @@ enum VersionCommand: Command {
       ("GitCommit", .string(ProductVersion.commit)), ("GoVersion", .string(ProductVersion.language)),
       ("Os", "linux"), ("Arch", .string(ProductVersion.architecture)),
     ]
-    let client: [(String, JSON)] = common + [("DefaultAPIVersion", .string(ProductVersion.api)), ("Context", "default")]
+    let client: [(String, JSON)] =
+      common + [("DefaultAPIVersion", .string(ProductVersion.api)), ("Context", "default")]
     let server: [(String, JSON)] =
       [
         ("Platform", ["Name": "dhow"]),
         (
           "Components",
-          [[
-            "Name": "Engine", "Version": .string(ProductVersion.text),
-            "Details": [
-              "ApiVersion": .string(ProductVersion.api), "Arch": .string(ProductVersion.architecture),
-              "Experimental": "false", "GitCommit": .string(ProductVersion.commit),
-              "GoVersion": .string(ProductVersion.language), "KernelVersion": .string(kernel),
-              "MinAPIVersion": .string(ProductVersion.minimumAPI), "Os": "linux",
-            ],
-          ]]
+          [
+            [
+              "Name": "Engine", "Version": .string(ProductVersion.text),
+              "Details": [
+                "ApiVersion": .string(ProductVersion.api), "Arch": .string(ProductVersion.architecture),
+                "Experimental": "false", "GitCommit": .string(ProductVersion.commit),
+                "GoVersion": .string(ProductVersion.language), "KernelVersion": .string(kernel),
+                "MinAPIVersion": .string(ProductVersion.minimumAPI), "Os": "linux",
+              ],
+            ]
+          ]
         ),
       ] + common + [("MinAPIVersion", .string(ProductVersion.minimumAPI)), ("KernelVersion", .string(kernel))]
     return ["Client": object(client), "Server": object(server)]
