@@ -55,7 +55,8 @@ let package = Package(
       name: "launch-probe", dependencies: ["Basics", "OCI", "LinuxKernel", "Runtime"], path: "Tests/LaunchProbe",
       swiftSettings: settings),
     .executableTarget(
-      name: "monitor-harness", dependencies: ["Runtime", "LinuxKernel", "Basics", "CLinux"], path: "Tests/MonitorHarness",
+      name: "monitor-harness", dependencies: ["Runtime", "LinuxKernel", "Basics", "CLinux"],
+      path: "Tests/MonitorHarness",
       swiftSettings: settings, linkerSettings: staticLink),
     .executableTarget(
       name: "store-probe", dependencies: ["Storage", "LinuxKernel", "OCI", "Basics"], path: "Tests/StoreProbe",
@@ -75,6 +76,9 @@ let package = Package(
         "monitor-harness", "launch-probe", "seccomp-probe", "CSeccomp", "Runtime", "Storage", "LinuxKernel", "OCI",
         "Basics", "TestSupport",
       ]),
+    tests(
+      "ContainerEngineTests",
+      ["ContainerEngine", "store-probe", "Storage", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests(
       "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
       goldens: ["Goldens"]),

@@ -39,7 +39,8 @@ private struct Head {
     if let mediaType, let declared, mediaType != declared {
       throw OCIFormatError(
         fields.path,
-        "its mediaType is \"\(safeText(mediaType.rawValue))\", but it was declared as \"\(safeText(declared.rawValue))\"")
+        "its mediaType is \"\(safeText(mediaType.rawValue))\", but it was declared as \"\(safeText(declared.rawValue))\""
+      )
     }
     if version == 1 || fields.value("fsLayers") != nil || (mediaType ?? declared)?.kind == .schema1 {
       throw OCIFormatError(

@@ -10,12 +10,16 @@ package enum ReferenceGrammar {
     guard let first = bytes.first, isAlphanumeric(first) || first == UInt8(ascii: "_"), bytes.count <= tagBytes else {
       return false
     }
-    return bytes.allSatisfy { isAlphanumeric($0) || [UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-")].contains($0) }
+    return bytes.allSatisfy {
+      isAlphanumeric($0) || [UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "-")].contains($0)
+    }
   }
 
   /// Components of lower-case letters and digits, joined within by `.`, `_`, `__` or any number of `-`.
   static func isPath(_ text: some StringProtocol) -> Bool {
-    text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy { isComponent(Array($0)) }
+    text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).allSatisfy {
+      isComponent(Array($0))
+    }
   }
 
   private static func isComponent(_ bytes: [UInt8]) -> Bool {
@@ -56,7 +60,9 @@ package enum ReferenceGrammar {
   }
 
   private static func isLabel(_ bytes: ArraySlice<UInt8>) -> Bool {
-    guard let first = bytes.first, let last = bytes.last, isAlphanumeric(first), isAlphanumeric(last) else { return false }
+    guard let first = bytes.first, let last = bytes.last, isAlphanumeric(first), isAlphanumeric(last) else {
+      return false
+    }
     return bytes.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
   }
 

@@ -41,7 +41,8 @@ extension RuntimeSpec.Process {
     object { members in
       members.set("terminal", terminal)
       if let consoleSize {
-        members.set("consoleSize", ["height": .integer(Int64(consoleSize.height)), "width": .integer(Int64(consoleSize.width))])
+        members.set(
+          "consoleSize", ["height": .integer(Int64(consoleSize.height)), "width": .integer(Int64(consoleSize.width))])
       }
       members.set("user", user.json)
       members.set("args", args)

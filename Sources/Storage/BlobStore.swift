@@ -1,7 +1,7 @@
 package import Basics
+internal import Glibc
 package import LinuxKernel
 package import OCI
-internal import Glibc
 
 /// The blobs of the OCI layout: bytes under the name of their digest. A blob that is there is whole and durable.
 package struct BlobStore {

@@ -1,6 +1,6 @@
 package import Basics
-import LinuxKernel
 internal import Glibc
+import LinuxKernel
 
 /// A container in the making: a staging directory named by its id, which becomes `containers/ID` by one rename. Until then
 /// nobody sees it, except that its name is taken.

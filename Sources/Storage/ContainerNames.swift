@@ -1,6 +1,6 @@
 import Basics
-import LinuxKernel
 internal import Glibc
+import LinuxKernel
 
 /// The names of containers: `names/NAME` is a link whose text is the id, so that one system call claims a name for one
 /// of any number of processes (SECURITY F11) and one reads it.

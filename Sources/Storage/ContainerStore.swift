@@ -1,6 +1,6 @@
 package import Basics
-package import LinuxKernel
 internal import Glibc
+package import LinuxKernel
 
 /// The containers: their records, names and states. Reading takes no lock; see `StoreLock` for what writing takes.
 package struct ContainerStore {
@@ -53,7 +53,8 @@ package struct ContainerStore {
     let named = try during(doing) { try ContainerNames(directory).target(of: name) }
     if let id = named, let record = try record(id), record.name == name { return id }
     let missing = EngineError(
-      .notFound, doing, "No such container: \(safeText(String(text.prefix(80))))", hint: "dhow ps -a lists all containers")
+      .notFound, doing, "No such container: \(safeText(String(text.prefix(80))))",
+      hint: "dhow ps -a lists all containers")
     guard !text.isEmpty, text.utf8.count < 64, isLowerHex(text, count: text.utf8.count) else { throw missing }
     let matches = try ids().filter { $0.hasPrefix(text) }
     guard let match = matches.first else { throw missing }

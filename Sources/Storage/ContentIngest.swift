@@ -1,7 +1,7 @@
 package import Basics
+internal import Glibc
 package import LinuxKernel
 package import OCI
-internal import Glibc
 
 /// Blobs and layers on their way into the store, together: all are staged, made durable by one syncfs(2), and published
 /// by a rename each. Whoever publishes the same thing first wins, and the loser takes the winner's (SECURITY C12). No lock

@@ -1,7 +1,7 @@
 package import Basics
+internal import Glibc
 import LinuxKernel
 package import OCI
-internal import Glibc
 
 /// Removes what nobody refers to. Whether something is garbage is decided by reachability under the `content` lock, and
 /// carried out there by renames into the trash; trees are removed afterwards.

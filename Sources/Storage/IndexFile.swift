@@ -14,8 +14,11 @@ struct IndexFile: Equatable {
       descriptor.annotation(Annotation.refName).flatMap { try? Reference(parsing: $0).withDefaultTag }
     }
 
-    /// The config's digest, which we note so that a look-up need not read every manifest.
-    var id: Digest? { descriptor.annotation(configAnnotation).flatMap { try? Digest(parsing: $0) } }  // not ours: unknown
+    /// The config's digest, which we note so that a look-up need not read every manifest; nil when it is not ours.
+    var id: Digest? {
+      // A note that is no digest is as good as none.
+      descriptor.annotation(configAnnotation).flatMap { try? Digest(parsing: $0) }
+    }
 
     var tagged: Timestamp? { descriptor.annotation(taggedAnnotation).flatMap(Timestamp.init(rfc3339:)) }
   }

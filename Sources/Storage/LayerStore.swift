@@ -1,7 +1,7 @@
 package import Basics
+internal import Glibc
 package import LinuxKernel
 package import OCI
-internal import Glibc
 
 /// What is known about an extracted layer, beside its tree.
 package struct LayerRecord: Equatable, Sendable {

@@ -1,6 +1,6 @@
-package import LinuxKernel
 internal import CLinux
 internal import Glibc
+package import LinuxKernel
 
 /// The merged view of an overlay's directories without a mount: what a container's root would show at a path.
 ///

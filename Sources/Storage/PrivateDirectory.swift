@@ -1,6 +1,6 @@
 import Basics
-import LinuxKernel
 internal import Glibc
+import LinuxKernel
 
 /// Opens the directories that hold our state and refuses those that somebody else could change under us (SECURITY E6):
 /// each directory on the way belongs to root or to us and lets nobody else rename what is in it, and the last is ours

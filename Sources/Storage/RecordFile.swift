@@ -1,6 +1,6 @@
 package import Basics
-package import LinuxKernel
 internal import Glibc
+package import LinuxKernel
 
 /// Small JSON files, each replaced as a whole: a reader sees the old one or the new one and needs no lock.
 package enum RecordFile {

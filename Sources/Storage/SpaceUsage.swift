@@ -1,6 +1,6 @@
 package import Basics
-import LinuxKernel
 internal import Glibc
+import LinuxKernel
 
 /// How much trees take. Names are handled as the bytes they are: a layer may have any.
 package struct SpaceUsage {

@@ -1,6 +1,6 @@
 package import Basics
-package import LinuxKernel
 internal import Glibc
+package import LinuxKernel
 
 /// A directory below `staging/` where one process makes things before they are published by a rename: the only place
 /// for half-made things. Its maker holds a lock on the file `lock` in it for as long as it lives, so that the next
@@ -30,7 +30,9 @@ package final class StagingArea {
     let raw = made.raw
     lock = try Self.orDiscard(path, directory) { () throws(EngineError) -> FileLock in
       try during("locking a staging directory") {
-        guard let lock = try FileLock.attempt(at: raw, Self.lockName) else { throw SystemError("lock", path, errno: EBUSY) }
+        guard let lock = try FileLock.attempt(at: raw, Self.lockName) else {
+          throw SystemError("lock", path, errno: EBUSY)
+        }
         try faultPoint("store.staging.locked")
         return lock
       }

@@ -1,6 +1,6 @@
 package import Basics
-package import LinuxKernel
 internal import Glibc
+package import LinuxKernel
 import OCI
 
 /// The opened root and runtime directory: what every store works below. Opening costs a stat for each directory on the

@@ -1,6 +1,6 @@
 package import Basics
-package import LinuxKernel
 internal import Glibc
+package import LinuxKernel
 
 /// Where the state is: the root directory, which lasts, and the runtime directory, which ends with the boot.
 package struct StateLocation: Equatable, Sendable {

@@ -1,7 +1,7 @@
 package import Basics
+internal import Glibc
 import LinuxKernel
 package import OCI
-internal import Glibc
 
 /// Walks the store on disk and names what is damaged (`system check`). It changes nothing; `StoreRepair` does.
 package struct StoreCheck {

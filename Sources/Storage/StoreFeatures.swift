@@ -1,7 +1,7 @@
 package import Basics
-package import LinuxKernel
 internal import CLinux
 internal import Glibc
+package import LinuxKernel
 
 /// What the filesystem below the root directory can, probed once for each kernel and remembered in `store.json`.
 package struct StoreFeatures: Equatable, Sendable {
@@ -37,7 +37,9 @@ extension StateDirectory {
   package func features() throws(EngineError) -> StoreFeatures {
     let kernel = Self.kernelRelease
     var record = try storeRecord()
-    if let known = StoreFeatures(record), known.kernel == kernel, known.overlay != nil || geteuid() != 0 { return known }
+    if let known = StoreFeatures(record), known.kernel == kernel, known.overlay != nil || geteuid() != 0 {
+      return known
+    }
     let area = try StagingArea(in: self)
     let probed = try during("probing the filesystem of \(safeText(location.root))") {
       let probe = FilesystemProbe(area.descriptor.raw)
@@ -138,8 +140,10 @@ private struct FilesystemProbe {
   /// Mounts an overlay in a mount namespace of a child, which takes it along. Answers errno or 0.
   func overlay() throws(SystemError) -> Int32 {
     for name in ["lower", "upper", "work", "merged"] { try File.ensureDirectory(at: directory, name) }
-    let isRootOfHost = try String(
-      decoding: File.readAll("/proc/self/uid_map", limit: 1 << 16).filter { $0 > 0x20 }, as: UTF8.self) == "004294967295"
+    let isRootOfHost =
+      try String(
+        decoding: File.readAll("/proc/self/uid_map", limit: 1 << 16).filter { $0 > 0x20 }, as: UTF8.self)
+      == "004294967295"
     let options = "lowerdir=lower,upperdir=upper,workdir=work" + (isRootOfHost ? "" : ",userxattr")
     let child = try Spawn.fork()
     if child == 0 {

@@ -1,6 +1,6 @@
 package import Basics
-import LinuxKernel
 internal import Glibc
+import LinuxKernel
 
 /// A lock on a part of the store. Readers take none; a writer takes at most one of each kind, in the order of the table,
 /// and holds none over a network transfer, a child's run or the extraction of a layer.

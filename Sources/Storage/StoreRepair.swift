@@ -1,7 +1,7 @@
 package import Basics
+internal import Glibc
 import LinuxKernel
 package import OCI
-internal import Glibc
 
 /// Mends what `StoreCheck` found, or removes only what is damaged, after saying so.
 package struct StoreRepair {

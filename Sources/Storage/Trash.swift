@@ -1,7 +1,7 @@
 package import Basics
+internal import Glibc
 import LayerArchive
 import LinuxKernel
-internal import Glibc
 
 /// Removal in two steps (SECURITY E12): a rename into `trash/` makes a thing gone at once and whole, then its tree is
 /// removed at leisure; who dies in between leaves the rest to the next writer.

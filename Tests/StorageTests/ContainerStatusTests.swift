@@ -1,8 +1,8 @@
 import Basics
 import LinuxKernel
 import Storage
-import Testing
 import TestSupport
+import Testing
 import store_probe
 
 private let startedAt = Timestamp(seconds: 1000)

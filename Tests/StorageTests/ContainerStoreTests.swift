@@ -2,8 +2,8 @@ import Basics
 import LinuxKernel
 import OCI
 import Storage
-import Testing
 import TestSupport
+import Testing
 import store_probe
 
 @Suite struct ContainerStoreTests {
@@ -20,7 +20,9 @@ import store_probe
     }
   }
 
-  @Test(arguments: ["nope", "", ".", "..", "../containers", "a/b", "-rf", "\u{202E}x", String(repeating: "a", count: 300)])
+  @Test(arguments: [
+    "nope", "", ".", "..", "../containers", "a/b", "-rf", "\u{202E}x", String(repeating: "a", count: 300),
+  ])
   func `what is no container is not found`(text: String) throws {
     try withStore { store in
       try store.makeContainer("web")
@@ -75,7 +77,9 @@ import store_probe
     }
   }
 
-  @Test(arguments: ["", ".", "..", "a", "-a", "_a", "a/b", "a b", "a\0b", "a\n", "é1", String(repeating: "a", count: 201)])
+  @Test(arguments: [
+    "", ".", "..", "a", "-a", "_a", "a/b", "a b", "a\0b", "a\n", "é1", String(repeating: "a", count: 201),
+  ])
   func `a bad name is refused`(name: String) throws {
     try withStore { store in
       let draft = try ContainerStore(store).draft(removesItself: false)

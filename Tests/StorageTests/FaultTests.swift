@@ -2,8 +2,8 @@ import Basics
 import LinuxKernel
 import OCI
 import Storage
-import Testing
 import TestSupport
+import Testing
 import store_probe
 
 /// An operation of `store-probe`, and what has to be there before it.
@@ -24,10 +24,14 @@ private let cases: [FaultCase] = [
   FaultCase(operation: "remove-image", before: ["add-image"]) { try ImageStore($0).list().isEmpty },
   FaultCase(operation: "create", before: ["add-image"]) { try ContainerStore($0).ids().count == 1 },
   FaultCase(operation: "create-ephemeral", before: ["add-image"]) { try ContainerStore($0).ids().count == 1 },
-  FaultCase(operation: "rename", before: ["add-image", "create"]) { try !ContainerStore($0).find("site", doing: "x").isEmpty },
+  FaultCase(operation: "rename", before: ["add-image", "create"]) {
+    try !ContainerStore($0).find("site", doing: "x").isEmpty
+  },
   FaultCase(operation: "run-and-end", before: ["add-image", "create"]) { store in
     let containers = ContainerStore(store)
-    guard case .exited(let exit) = try containers.status(of: try containers.find("web", doing: "x")) else { return false }
+    guard case .exited(let exit) = try containers.status(of: try containers.find("web", doing: "x")) else {
+      return false
+    }
     return exit.code == 7
   },
   FaultCase(operation: "remove", before: ["add-image", "create"]) { try ContainerStore($0).ids().isEmpty },
@@ -119,7 +123,8 @@ private let probe = try? {
     }
   }
 
-  @Test(arguments: cases.map { ($0, "enospc") } + cases.filter { $0.operation == "create" }.map { ($0, "eio") }) func `a full or broken disk is one error and leaves nothing behind`(
+  @Test(arguments: cases.map { ($0, "enospc") } + cases.filter { $0.operation == "create" }.map { ($0, "eio") })
+  func `a full or broken disk is one error and leaves nothing behind`(
     test: FaultCase, action: String
   ) throws {
     for point in try points(of: test) {

@@ -2,8 +2,8 @@ import Basics
 import LinuxKernel
 import OCI
 import Storage
-import Testing
 import TestSupport
+import Testing
 import store_probe
 
 @Suite struct GarbageCollectorTests {

@@ -2,8 +2,8 @@ import Basics
 import LinuxKernel
 import OCI
 import Storage
-import Testing
 import TestSupport
+import Testing
 import store_probe
 
 @Suite struct ImageStoreTests {
@@ -12,7 +12,8 @@ import store_probe
       let image = try store.addImage("busybox", layers: ["a", "b"])
       let images = ImageStore(store)
       for text in [
-        "busybox", "busybox:latest", "docker.io/library/busybox", "localhost/busybox", image.id.description, image.id.hex,
+        "busybox", "busybox:latest", "docker.io/library/busybox", "localhost/busybox", image.id.description,
+        image.id.hex,
         String(image.id.hex.prefix(12)), "sha256:\(image.id.hex.prefix(7))", image.manifest.digest.description,
         "busybox@\(image.manifest.digest)",
       ] {
@@ -76,10 +77,12 @@ import store_probe
       try store.addImage("app", layers: ["a"])
       let path = "\(store.location.root)/index.json"
       var text = try readText(path)
-      text = text.replacing("\"manifests\":[", with: """
-        "x-other":1,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"\(digest("i"))",\
-        "size":3,"x-data":[1]},
-        """)
+      text = text.replacing(
+        "\"manifests\":[",
+        with: """
+          "x-other":1,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"\(digest("i"))",\
+          "size":3,"x-data":[1]},
+          """)
       try write(text, to: path)
       try store.addImage("two", layers: ["b"])
       let index = try JSON(parsing: try readText(path))

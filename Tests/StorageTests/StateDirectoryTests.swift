@@ -1,8 +1,8 @@
 import Basics
 import LinuxKernel
 import Storage
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct StateDirectoryTests {
   /// Runs a body with a fresh directory to put a store in.
@@ -12,7 +12,9 @@ import TestSupport
     try body(place)
   }
 
-  private func open(_ root: String) throws { try StateDirectory(StateLocation(root: root, runRoot: root + "-run")).prepare() }
+  private func open(_ root: String) throws {
+    try StateDirectory(StateLocation(root: root, runRoot: root + "-run")).prepare()
+  }
 
   @Test func `missing directories are made private`() throws {
     try withPlace { place in

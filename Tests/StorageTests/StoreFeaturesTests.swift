@@ -1,8 +1,8 @@
 import Basics
 import LinuxKernel
 import Storage
-import Testing
 import TestSupport
+import Testing
 import store_probe
 
 @Suite struct StoreFeaturesTests {
@@ -32,7 +32,8 @@ import store_probe
       #expect(error.kind == .wrongState)
       #expect(
         error.reason
-          == #"its files belong to the uids "0 1001 1, 1 100000 65536", but the user's map is now "0 1001 1, 1 200000 65536""#)
+          == #"its files belong to the uids "0 1001 1, 1 100000 65536", but the user's map is now "0 1001 1, 1 200000 65536""#
+      )
       var grown = map(100_000, 65536)
       grown.uids.append(IDRange(inside: 65537, outside: 300_000, count: 10))
       try store.check(grown)

@@ -1,9 +1,10 @@
 import Basics
 import LinuxKernel
-@testable import Storage
-import Testing
 import TestSupport
+import Testing
 import store_probe
+
+@testable import Storage
 
 @Suite struct StoreLockTests {
   private func isFree(_ kind: StoreLock.Kind, in store: StateDirectory, shared: Bool = false) throws -> Bool {

@@ -50,7 +50,9 @@ extension Engine {
       let (damages, unpacked) = try LayerVerification.damages(
         of: tree.raw, blob: DescriptorSource(blob.raw, shown: "\(source.blob)"), scratch: fresh.raw,
         options: try layerOptions(), doing: doing)
-      guard unpacked.diffID == source.diffID else { return "its blob has the content of layer \(unpacked.diffID.short)" }
+      guard unpacked.diffID == source.diffID else {
+        return "its blob has the content of layer \(unpacked.diffID.short)"
+      }
       guard let first = damages.first else { return nil }
       return damages.count == 1 ? first.description : "\(first.description), and \(damages.count - 1) more differences"
     }

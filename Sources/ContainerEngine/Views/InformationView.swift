@@ -1,8 +1,8 @@
 import Basics
+internal import Glibc
 import LinuxKernel
 import OCI
 import Storage
-internal import Glibc
 
 /// docker's `info` from what the engine and the host say.
 struct InformationView {
@@ -27,7 +27,8 @@ struct InformationView {
     number("Images", imageCount)
     text("Driver", "overlay2")
     builder.set("DriverStatus", driverStatus)
-    builder.set("Plugins", ["Volume": ["local"], "Network": ["host", "none"], "Authorization": nil, "Log": logDrivers])
+    builder.set(
+      "Plugins", ["Volume": ["local"], "Network": ["host", "none"], "Authorization": nil, "Log": logDrivers])
     for limit in ["MemoryLimit", "SwapLimit", "CpuCfsPeriod", "CpuCfsQuota", "CPUShares", "CPUSet", "PidsLimit"] {
       flag(limit, host.canLimit(limit))
     }

@@ -1,4 +1,3 @@
-
 /// What the user asked of a container with the flags of `run` and `create`, complete and checked, without the image's
 /// defaults merged in. It is a pure value: the command line makes it, the record keeps it, `RuntimeSpecBuilder` reads it.
 /// What is nil or empty was not asked for.
