@@ -45,6 +45,8 @@ package final class Engine {
   /// for root, or when it was done before.
   package func beginUserNamespace() throws(EngineError) {
     guard isRootless, case .outside = namespace else { return }
+    // Whose a directory is can be told only from outside, while all owners still show as themselves.
+    _ = try directory.makeRunRoot()
     let map = try idMap()
     isBinaryExposed = BinaryExposure.isWritable(with: map)
     pendingNamespace = try UserNamespace.begin(map, account: account)
