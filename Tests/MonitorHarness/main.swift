@@ -166,7 +166,8 @@ struct Harness {
   }
 }
 
-StandardDescriptors.ensureOpen()
+// As the product's main does: a closed 0, 1 or 2 would be the number of the next descriptor opened.
+for descriptor in 0...2 as ClosedRange<Int32> where fcntl(descriptor, F_GETFD) < 0 { _ = open("/dev/null", O_RDWR) }
 let words = CommandLine.arguments
 let harness = Harness(words[2...])
 do { exit(try harness.run(words[1])) } catch {

@@ -27,9 +27,8 @@ extension Engine {
   func follow(
     _ connection: consuming OwnedDescriptor, _ record: ContainerRecord, _ request: AttachRequest, redraws: Bool = false
   ) throws(EngineError) -> RunOutcome {
-    let keys = try request.detachKeys.map { (text) throws(EngineError) in try DetachKeys(parsing: text) } ?? .standard
     let options = AttachOptions(
-      stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, detachKeys: keys,
+      stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, detachKeys: try detachKeys(request),
       proxiesSignals: request.proxiesSignals, redraws: redraws)
     let outcome = try AttachClient.run(connection, options) { [self] signal in
       // A container that has just ended needs no signal.
@@ -45,6 +44,12 @@ extension Engine {
     case .dropped(let reason):
       throw EngineError(.unavailable, "attaching to \(record.name)", safeText(reason))
     }
+  }
+
+  /// The keys of `--detach-keys`, or docker's.
+  func detachKeys(_ request: AttachRequest) throws(EngineError) -> DetachKeys {
+    guard let text = request.detachKeys else { return .standard }
+    return try DetachKeys(parsing: text)
   }
 
   /// A connection to the container's monitor, nil when none listens.

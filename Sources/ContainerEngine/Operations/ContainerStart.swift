@@ -12,6 +12,8 @@ struct ContainerStart {
   let record: ContainerRecord
   let lock: HeldLock
   let strictLimits: Bool
+  /// Of the caller's terminal, so that the program's has it from the first moment.
+  var terminalSize: WindowSize?
 
   private var doing: String { "starting \(record.name)" }
   private var settings: ContainerSettings { record.settings }
@@ -40,7 +42,9 @@ struct ContainerStart {
     try during(doing) { try faultPoint("start.prepared") }
     let process = try Launcher.launch(
       prepared.spec,
-      stdio: settings.terminal ? .terminal(columns: 0, rows: 0) : .descriptors(streams.stdin, streams.stdout, streams.stderr),
+      stdio: settings.terminal
+        ? .terminal(columns: terminalSize?.columns ?? 0, rows: terminalSize?.rows ?? 0)
+        : .descriptors(streams.stdin, streams.stdout, streams.stderr),
       options: prepared.options)
     if settings.joinsNamespaces { try engine.enterUserNamespace() }
     let startedAt = Timestamp.now

@@ -30,10 +30,12 @@ extension Engine {
     let keys = try request.detachKeys.map { (text) throws(EngineError) in try DetachKeys(parsing: text) } ?? .standard
     let streams = try ExecStreams(hasTerminal: request.terminal, stdin: request.stdin, detachKeys: keys)
     let descriptors = streams.childDescriptors
+    let size = WindowSize(of: STDIN_FILENO)
     let process = try Launcher.join(
       prepared.process,
       stdio: request.terminal
-        ? .terminal(columns: 0, rows: 0) : .descriptors(descriptors.stdin, descriptors.stdout, descriptors.stderr),
+        ? .terminal(columns: size?.columns ?? 0, rows: size?.rows ?? 0)
+        : .descriptors(descriptors.stdin, descriptors.stdout, descriptors.stderr),
       options: prepared.options)
     switch try streams.run(process) {
     case .exited(let status): return .exited(status.code)

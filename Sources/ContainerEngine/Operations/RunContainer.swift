@@ -61,11 +61,16 @@ extension Engine {
     _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
     if !record.settings.joinsNamespaces { try enterUserNamespace() }
+    // Keys that cannot be read are refused before anything runs.
+    if let attach { _ = try detachKeys(attach) }
     let local = attach.map {
       LocalClient(stdin: $0.stdin, stdout: $0.stdout, stderr: $0.stderr, proxiesSignals: $0.proxiesSignals)
     }
-    let start = ContainerStart(engine: self, record: record, lock: lock, strictLimits: strictLimits)
-    if let local, !record.settings.terminal {
+    var start = ContainerStart(engine: self, record: record, lock: lock, strictLimits: strictLimits)
+    start.terminalSize = WindowSize(of: STDIN_FILENO)
+    // Whoever is not passed signals must survive them, as docker's container does: its monitor is another process.
+    if var local, !record.settings.terminal, local.proxiesSignals {
+      local.shepherd = try Shepherd.ifNeeded()
       return .exited(try start.supervise(local: local, link: nil, warn: warn))
     }
     // The helper that writes the map is our child: it must be done before there is a second process.

@@ -140,6 +140,7 @@ package final class Monitor {
   ) throws(EngineError) -> ExitStatus {
     self.pid = pid
     do throws(SystemError) {
+      try local?.shepherd?.bind()
       try connectStreams(terminal)
       try watchProcess(pidfd)
       try directoryGuard?.watch()

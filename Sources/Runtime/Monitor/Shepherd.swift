@@ -14,7 +14,12 @@ package final class Shepherd {
   /// What a shell reports of a program that SIGPIPE has ended.
   private static let releasedCode: Int32 = 128 + 13
 
-  private init(report: consuming OwnedDescriptor) { self.report = consume report }
+  private let parent: Int32
+
+  private init(report: consuming OwnedDescriptor, parent: Int32) {
+    self.parent = parent
+    self.report = consume report
+  }
 
   /// To be called right before the `Monitor` of a foreground container is made, in its user namespace. With a pipe on
   /// stdout it forks: what follows runs in the child, and the caller's process never returns from here. It keeps no
@@ -33,11 +38,17 @@ package final class Shepherd {
       let monitor = try systemCall("fork") { dhow_fork() }
       if monitor > 0 { tend(monitor, report: report, mask) }
       close(report.read)
-      // When the caller's process is killed, the monitor is, and with it the container (prctl(2)).
-      try systemCall("prctl") { dhow_prctl(1, UInt(SIGKILL), 0) }
-      if getppid() != parent { _exit(1) }
-      return Shepherd(report: OwnedDescriptor(owning: report.write))
+      let shepherd = Shepherd(report: OwnedDescriptor(owning: report.write), parent: parent)
+      try shepherd.bind()
+      return shepherd
     } catch { throw error.engineError("starting the container's monitor") }
+  }
+
+  /// When the caller's process is killed, the monitor is, and with it the container (prctl(2), PR_SET_PDEATHSIG). To be
+  /// called again after a change of user namespace, which the kernel forgets it by.
+  func bind() throws(SystemError) {
+    try systemCall("prctl") { dhow_prctl(1, UInt(SIGKILL), 0) }
+    if report != nil, getppid() != parent { _exit(1) }
   }
 
   /// Lets the caller's process end alone; this one goes on in a session of its own with /dev/null as stdio.
