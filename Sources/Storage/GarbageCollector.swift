@@ -47,8 +47,8 @@ package struct GarbageCollector {
     }
   }
 
-  /// A maker takes its lock right after it made the directory. Between the two there is no lock to see: then only an area
-  /// that nobody touched for ten minutes is dead.
+  /// A maker takes its lock right after it made the directory. Until then there is no lock to see: such an area is dead
+  /// only when nobody touched it for ten minutes.
   private func isAlive(_ path: String) throws(SystemError) -> Bool {
     let lock = "\(path)/\(StagingArea.lockName)"
     if try File.exists(at: directory.root.raw, lock) { return try FileLock.isHeld(at: directory.root.raw, lock) }

@@ -7,6 +7,8 @@ package import LinuxKernel
 /// writer can tell the remains of the dead. What was not published goes when the value goes.
 package final class StagingArea {
   static let lockName = "lock"
+  /// The lock file's name until it is locked.
+  private static let newLockName = "lock.new"
 
   private let directory: StateDirectory
   /// Name below `staging/`.
@@ -30,9 +32,11 @@ package final class StagingArea {
     let raw = made.raw
     lock = try Self.orDiscard(path, directory) { () throws(EngineError) -> FileLock in
       try during("locking a staging directory") {
-        guard let lock = try FileLock.attempt(at: raw, Self.lockName) else {
+        guard let lock = try FileLock.attempt(at: raw, Self.newLockName) else {
           throw SystemError("lock", path, errno: EBUSY)
         }
+        // A file named `lock` has been locked ever since it has that name: free, it says that its maker is dead.
+        try File.rename(at: raw, Self.newLockName, to: raw, Self.lockName)
         try faultPoint("store.staging.locked")
         return lock
       }

@@ -7,11 +7,11 @@ import LinuxKernel
 ///
 /// | order | kind | file | who changes what under it |
 /// |---|---|---|---|
-/// | 1 | sweep | locks/sweep | one process at a time removes what the dead left; the others do not wait |
-/// | 2 | container | containers/ID/lock | start, stop, rename, remove of one container |
-/// | 3 | volume | volumes/NAME/lock | use and removal of one volume |
-/// | 4 | content | locks/content | exclusive: index.json, and deciding what is garbage; shared: making new use of it |
-/// | 5 | names | locks/names | putting a name in the place of a stale one |
+/// | 0 | sweep | locks/sweep | one process at a time removes what the dead left; nobody waits for it |
+/// | 1 | container | containers/ID/lock | start, stop, rename, remove of one container |
+/// | 2 | volume | volumes/NAME/lock | use and removal of one volume |
+/// | 3 | content | locks/content | exclusive: index.json, and deciding what is garbage; shared: making new use of it |
+/// | 4 | names | locks/names | putting a name in the place of a stale one |
 ///
 /// The kernel frees the lock of a dead holder. The file holds the pid of the last one who took it.
 package struct StoreLock: ~Copyable {
@@ -24,11 +24,11 @@ package struct StoreLock: ~Copyable {
 
     var order: Int {
       switch self {
-      case .sweep: 1
-      case .container: 2
-      case .volume: 3
-      case .content: 4
-      case .names: 5
+      case .sweep: 0
+      case .container: 1
+      case .volume: 2
+      case .content: 3
+      case .names: 4
       }
     }
 
@@ -105,12 +105,11 @@ package struct StoreLock: ~Copyable {
     }
   }
 
-  /// The lock when it is free, nil when somebody holds it.
+  /// The lock when it is free, nil when somebody holds it. Who does not wait needs no order.
   package static func attempt(
     _ kind: Kind, in directory: StateDirectory, shared: Bool = false
   ) throws(EngineError) -> StoreLock? {
-    checkOrder(kind, directory)
-    return try during("locking \(kind.words)") {
+    try during("locking \(kind.words)") {
       guard let lock = try FileLock.attempt(at: directory.root.raw, kind.path, shared: shared) else { return nil }
       return try StoreLock(directory, kind, signed(lock))
     }

@@ -90,4 +90,23 @@ import store_probe
       #expect(try SpaceUsage(store).allocated(".") == expected)
     }
   }
+
+  /// SECURITY F9, F11: two hundred makers, each sweeping when it is done, as `create` does.
+  @Test func `makers and sweepers at once disturb nobody`() throws {
+    try withStore { store in
+      try store.addImage("app", layers: ["a"])
+      let probe = try #require(probe)
+      let running = try (0..<200).map {
+        try ChildProcess([probe, store.location.root, store.location.runRoot, "create-and-sweep", "c\($0 % 150)-x"])
+      }
+      let outcomes = running.map { $0.wait() }
+      // Fifty names are wanted twice: each has one winner, and one loser who is told so.
+      #expect(outcomes.count { $0.succeeded } == 150)
+      for outcome in outcomes where !outcome.succeeded {
+        #expect(String(decoding: outcome.stderr, as: UTF8.self).contains("is already in use by container"))
+      }
+      #expect(try ContainerStore(store).ids().count == 150)
+      #expect(names(in: store.location.root + "/staging").isEmpty)
+    }
+  }
 }

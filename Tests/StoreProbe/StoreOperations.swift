@@ -4,7 +4,7 @@ import OCI
 package import Storage
 
 /// One change of a store, by its name.
-package func perform(_ operation: String, _ store: StateDirectory) throws {
+package func perform(_ operation: String, _ store: StateDirectory, name: String = "web") throws {
   let images = ImageStore(store)
   let containers = ContainerStore(store)
   switch operation {
@@ -16,6 +16,9 @@ package func perform(_ operation: String, _ store: StateDirectory) throws {
     try images.remove([try images.find("app", doing: "removing").image.manifest.digest])
     _ = try GarbageCollector(store).collect()
   case "create": try store.makeContainer("web", layers: [digest("a")])
+  case "create-and-sweep":
+    try store.makeContainer(name, layers: [digest("a")])
+    try GarbageCollector(store).sweep()
   case "create-ephemeral": try store.makeContainer("web", layers: [digest("a")], removesItself: true)
   case "rename":
     let id = try containers.find("web", doing: "renaming")
