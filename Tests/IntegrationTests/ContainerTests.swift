@@ -76,7 +76,8 @@ struct ContainerTests {
   @Test func `the changes of a file system are listed and come with a restart`() throws {
     try withBusybox { store in
       try store.must(
-        "run", "--name", "cc", "--network", "none", "busybox", "sh", "-c", "echo x >/new; rm /bin/vi; touch /etc/passwd")
+        "run", "--name", "cc", "--network", "none", "busybox", "sh", "-c", "echo x >/new; rm /bin/vi; touch /etc/passwd"
+      )
       let changes = try store.must("diff", "cc").lines
       #expect(changes.contains("A /new"))
       #expect(changes.contains("D /bin/vi"))

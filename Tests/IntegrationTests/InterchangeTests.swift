@@ -46,7 +46,9 @@ struct InterchangeTests {
       try store.loadBusybox()
       try store.must("tag", "busybox", "second:name")
       let file = store.directory + "/saved.tar"
-      try store.must("save", "--format", format, "-o", file, "busybox", "second:name")
+      // podman 4.3 takes one image of an oci-archive only.
+      let names = format == "oci-archive" ? ["busybox"] : ["busybox", "second:name"]
+      #expect(try store.dhow(["save", "--format", format, "-o", file] + names).succeeded)
       let podman = try PodmanStore(store)
       try podman.must("load", "-i", file)
       #expect(try podman.must("run", "--rm", "--network", "none", "busybox", "echo", "works").out == "works")

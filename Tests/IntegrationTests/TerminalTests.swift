@@ -15,7 +15,7 @@ struct TerminalTests {
   @Test func `a shell has a terminal with job control and the window's size`() throws {
     try withTerminal { _, terminal, dhow in
       try terminal.line("\(dhow) run -it --rm --network none -e PS1='inner# ' busybox sh")
-      try terminal.expect("inner#")
+      try terminal.expectPrompt("inner#")
       try terminal.line("tty; stty size")
       try terminal.expect("/dev/pts/0")
       try terminal.expect("30 100")
@@ -31,6 +31,7 @@ struct TerminalTests {
       try terminal.line("echo still $((40 + 2))")
       try terminal.expect("still 42")
       try terminal.line("exit 5")
+      try terminal.expectPrompt("outer$")
       try terminal.line("echo left with $?")
       try terminal.expect("left with 5")
     }
@@ -39,21 +40,26 @@ struct TerminalTests {
   @Test func `the detach keys leave it running, attach comes back, exec joins`() throws {
     try withTerminal { store, terminal, dhow in
       try terminal.line("\(dhow) run -it --name cc --network none -e PS1='inner# ' busybox sh")
-      try terminal.expect("inner#")
+      try terminal.expectPrompt("inner#")
       try terminal.line("secret=kept")
+      try terminal.expectPrompt("inner#")
       try terminal.press("C-p", "C-q")
+      try terminal.expectPrompt("outer$")
       try terminal.line("echo outside $((1 + 1))")
       try terminal.expect("outside 2")
       #expect(try store.must("inspect", "--format", "{{.State.Running}}", "cc").out == "true")
       try terminal.line("\(dhow) exec -it -e PS1='joined# ' cc sh")
-      try terminal.expect("joined#")
+      try terminal.expectPrompt("joined#")
       try terminal.line("tty; ps | grep -c '[s]h$'; exit 3")
+      try terminal.expectPrompt("outer$")
       try terminal.line("echo exec gave $?")
       try terminal.expect("exec gave 3")
       try terminal.line("\(dhow) attach cc")
+      try terminal.expect("attach cc")
       try terminal.line("echo it is $secret")
       try terminal.expect("it is kept")
       try terminal.line("exit")
+      try terminal.expectPrompt("outer$")
       try terminal.line("echo outer $((2 + 3))")
       try terminal.expect("outer 5")
       #expect(try store.must("inspect", "--format", "{{.State.Status}}", "cc").out == "exited")
@@ -63,6 +69,8 @@ struct TerminalTests {
   @Test func `the terminal is sane after a container that set it raw`() throws {
     try withTerminal { _, terminal, dhow in
       try terminal.line("\(dhow) run -it --rm --network none busybox sh -c 'stty raw -echo; true'")
+      try terminal.expect("true'")
+      try terminal.expectPrompt("outer$")
       try terminal.line("stty -a | tr ' ;' '\\n\\n' | grep -x -e '-*echo' -e '-*icanon' | tr '\\n' ' '")
       try terminal.expect("icanon echo")
     }

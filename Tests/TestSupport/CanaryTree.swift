@@ -30,7 +30,10 @@ package final class CanaryTree {
     for directory in ["outside", "outside/deep", "inside", "inside/target", "inside/sibling", "etc"] {
       try makeDirectory("\(root)/\(directory)")
     }
-    let files = ["secret", "outside/secret", "outside/deep/file", "inside/secret", "inside/sibling/file", "etc/passwd", "passwd", "x"]
+    let files = [
+      "secret", "outside/secret", "outside/deep/file", "inside/secret", "inside/sibling/file", "etc/passwd", "passwd",
+      "x",
+    ]
     for file in files { try write("canary \(file)\n", to: "\(root)/\(file)", mode: 0o640) }
     guard Glibc.symlink("outside", root + "/link") == 0 else { throw FixtureError("symlink: \(lastError())") }
     for path in try walk() { states[path] = try state(path) }
@@ -77,7 +80,9 @@ package final class CanaryTree {
     guard lstat(path, &status) == 0 else { throw FixtureError("\(path): \(lastError())") }
     let isFile = status.st_mode & S_IFMT == S_IFREG
     return State(
-      mode: status.st_mode, uid: status.st_uid, gid: status.st_gid, inode: UInt64(status.st_ino), links: UInt64(status.st_nlink),
-      mtimeSeconds: status.st_mtim.tv_sec, mtimeNanoseconds: status.st_mtim.tv_nsec, content: isFile ? try readBytes(path) : [])
+      mode: status.st_mode, uid: status.st_uid, gid: status.st_gid, inode: UInt64(status.st_ino),
+      links: UInt64(status.st_nlink),
+      mtimeSeconds: status.st_mtim.tv_sec, mtimeNanoseconds: status.st_mtim.tv_nsec,
+      content: isFile ? try readBytes(path) : [])
   }
 }

@@ -52,7 +52,9 @@ package struct TarBuilder {
       }
       put(prefix, at: 345, 155)
       let checksum = 148..<156
-      for patch in patches where !checksum.contains(patch.offset) { put(patch.bytes, at: patch.offset, 512 - patch.offset) }
+      for patch in patches where !checksum.contains(patch.offset) {
+        put(patch.bytes, at: patch.offset, 512 - patch.offset)
+      }
       for index in checksum { block[index] = 0x20 }
       let sum = block.reduce(0) { $0 + Int64($1) }
       put(TarBuilder.octal(sum, 7) + [0x20], at: 148, 8)
@@ -76,7 +78,9 @@ package struct TarBuilder {
   /// The binary form of GNU and star: the first bit set, then two's complement.
   package static func base256(_ value: Int64, _ width: Int) -> [UInt8] {
     var result = [UInt8](repeating: value < 0 ? 0xFF : 0, count: width)
-    for index in 0..<min(8, width) { result[width - 1 - index] = UInt8(truncatingIfNeeded: value >> (8 * Int64(index))) }
+    for index in 0..<min(8, width) {
+      result[width - 1 - index] = UInt8(truncatingIfNeeded: value >> (8 * Int64(index)))
+    }
     result[0] |= 0x80
     return result
   }
@@ -93,13 +97,15 @@ package struct TarBuilder {
   }
 
   package mutating func file(
-    _ name: String, _ content: String = "", mode: Int64 = 0o644, uid: Int64 = 0, gid: Int64 = 0, mtime: Int64 = 1_700_000_000
+    _ name: String, _ content: String = "", mode: Int64 = 0o644, uid: Int64 = 0, gid: Int64 = 0,
+    mtime: Int64 = 1_700_000_000
   ) {
     file(Array(name.utf8), Array(content.utf8), mode: mode, uid: uid, gid: gid, mtime: mtime)
   }
 
   package mutating func file(
-    _ name: [UInt8], _ content: [UInt8], mode: Int64 = 0o644, uid: Int64 = 0, gid: Int64 = 0, mtime: Int64 = 1_700_000_000
+    _ name: [UInt8], _ content: [UInt8], mode: Int64 = 0o644, uid: Int64 = 0, gid: Int64 = 0,
+    mtime: Int64 = 1_700_000_000
   ) {
     var header = Header(name)
     (header.mode, header.uid, header.gid, header.mtime) = (mode, uid, gid, mtime)
@@ -116,9 +122,13 @@ package struct TarBuilder {
     add(header)
   }
 
-  package mutating func symlink(_ name: String, to target: String) { link(name, to: target, type: UInt8(ascii: "2"), mode: 0o777) }
+  package mutating func symlink(_ name: String, to target: String) {
+    link(name, to: target, type: UInt8(ascii: "2"), mode: 0o777)
+  }
 
-  package mutating func hardLink(_ name: String, to target: String) { link(name, to: target, type: UInt8(ascii: "1"), mode: 0o644) }
+  package mutating func hardLink(_ name: String, to target: String) {
+    link(name, to: target, type: UInt8(ascii: "1"), mode: 0o644)
+  }
 
   private mutating func link(_ name: String, to target: String, type: UInt8, mode: Int64) {
     var header = Header(name)

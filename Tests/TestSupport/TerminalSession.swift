@@ -50,4 +50,15 @@ package final class TerminalSession {
     }
     guard found else { throw FixtureError("the screen never showed \"\(text)\":\n\(last)") }
   }
+
+  /// Waits until the last line of the screen is a prompt and nothing else, so that what is typed next is read by who shows it.
+  package func expectPrompt(_ prompt: String, within seconds: Double = 20) throws {
+    var last = ""
+    let found = try eventually(within: seconds) {
+      last = try screen()
+      let line = last.split(separator: "\n").last { $0.contains { $0 != " " } } ?? ""
+      return line.split(separator: " ").joined(separator: " ") == prompt
+    }
+    guard found else { throw FixtureError("the prompt \"\(prompt)\" never stood alone:\n\(last)") }
+  }
 }

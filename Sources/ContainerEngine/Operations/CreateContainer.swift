@@ -24,6 +24,7 @@ extension Engine {
   /// Makes a container that does not run yet.
   package func createContainer(_ request: ContainerRequest) throws(EngineError) -> CreatedContainer {
     let made = try makeContainer(request)
+    made.lock.release()
     try GarbageCollector(directory).sweep()
     return CreatedContainer(id: made.record.id, name: made.record.name, warnings: made.warnings)
   }
