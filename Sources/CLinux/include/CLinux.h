@@ -88,6 +88,9 @@ int dhow_receive_descriptors(int socket, int *descriptors, int capacity);
 // unblocked and default. Answers 0 or an errno.
 int dhow_spawn(const char *path, char *const argv[], char *const envp[], const int *descriptors, int count, pid_t *pid);
 
+// Loads an eBPF program of `count` instructions and makes it decide about devices in a cgroup v2.
+int dhow_attach_device_filter(int cgroup, const uint64_t *instructions, uint32_t count);
+
 char **dhow_environment(void);
 
 #include "streams.h"
