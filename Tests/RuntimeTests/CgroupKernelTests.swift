@@ -1,6 +1,7 @@
 import Basics
 import Glibc
 import OCI
+import Storage
 import TestSupport
 import Testing
 

@@ -40,22 +40,59 @@ struct ContainerStart {
     let prepared = try LaunchPreparation(engine: engine, record: record, doing: doing).prepare()
     for warning in prepared.warnings { warn(warning) }
     try during(doing) { try faultPoint("start.prepared") }
-    let process = try Launcher.launch(
-      prepared.spec,
-      stdio: settings.terminal
-        ? .terminal(columns: terminalSize?.columns ?? 0, rows: terminalSize?.rows ?? 0)
-        : .descriptors(streams.stdin, streams.stdout, streams.stderr),
-      options: prepared.options)
+    let stdio: LaunchStdio =
+      settings.terminal
+      ? .terminal(columns: terminalSize?.columns ?? 0, rows: terminalSize?.rows ?? 0)
+      : .descriptors(streams.stdin, streams.stdout, streams.stderr)
+    let cgroup = try prepareCgroup(prepared.spec, warn: warn)
+    let process = try launch(prepared, stdio, cgroup)
     if settings.joinsNamespaces { try engine.enterUserNamespace() }
     let startedAt = Timestamp.now
     let program = ProcessIdentity(pid: process.pid, startTime: process.startTime)
     try during(doing) { try faultPoint("start.launched") }
-    try recordStart(program, startedAt)
+    try recordStart(program, startedAt, cgroup)
     try during(doing) { try faultPoint("start.recorded") }
     lock.release()
     link?.started()
-    let status = try monitor.run(process) { status in end(status, startedAt) }
+    let status = try monitor.run(process) { status in end(status, startedAt, cgroup) }
     return status.code
+  }
+
+  /// The container's cgroup with its limits. A limit that cannot be applied is said, or ends the start with
+  /// `--strict-limits`.
+  private func prepareCgroup(
+    _ spec: RuntimeSpec, warn: (String) -> Void
+  ) throws(EngineError) -> CgroupPlacement {
+    // What a monitor left that was killed.
+    if let old = try engine.containers.state(record.id)?.cgroup { CgroupPlacement(record: old).remove() }
+    let cgroup = try Cgroup.prepare(
+      id: record.id, resources: spec.linux.resources, mode: Cgroup.Mode(rawValue: settings.cgroups) ?? .enabled,
+      parent: settings.cgroupParent, isRoot: !engine.isRootless, doing: doing)
+    guard let warning = cgroup.warning else { return cgroup }
+    if strictLimits {
+      cgroup.remove()
+      throw EngineError(.unsupported, doing, warning, hint: "without --strict-limits this is a warning")
+    }
+    warn(warning)
+    return cgroup
+  }
+
+  private func launch(
+    _ prepared: LaunchPreparation.Prepared, _ stdio: LaunchStdio, _ cgroup: CgroupPlacement
+  ) throws(EngineError) -> LaunchedProcess {
+    var options = prepared.options
+    options.cgroupProcs = cgroup.procsFiles
+    options.cgroupView = cgroup.view
+    do throws(EngineError) {
+      guard let directory = try during(doing, { try cgroup.open() }) else {
+        return try Launcher.launch(prepared.spec, stdio: stdio, options: options)
+      }
+      options.cgroup = directory.raw
+      return try Launcher.launch(prepared.spec, stdio: stdio, options: options)
+    } catch {
+      cgroup.remove()
+      throw error
+    }
   }
 
   /// The container's runtime directory with the files that are bound into its root.
@@ -80,13 +117,17 @@ struct ContainerStart {
     (settings.stopSignal ?? record.defaults.stopSignal).flatMap(Signals.number) ?? SIGTERM
   }
 
-  private func recordStart(_ program: ProcessIdentity, _ startedAt: Timestamp) throws(EngineError) {
+  private func recordStart(
+    _ program: ProcessIdentity, _ startedAt: Timestamp, _ cgroup: CgroupPlacement
+  ) throws(EngineError) {
     guard let monitor = ProcessIdentity.current else {
       throw EngineError(.internal, doing, "/proc does not show this process")
     }
     let bootID = try engine.directory.bootID()
     try engine.containers.write(
-      ContainerState(bootID: bootID, monitor: monitor, program: program, phase: .running, startedAt: startedAt),
+      ContainerState(
+        bootID: bootID, monitor: monitor, program: program, phase: .running, startedAt: startedAt,
+        cgroup: cgroup.record),
       of: record.id)
     try engine.containers.write(
       StartRecord(bootID: bootID, monitor: monitor, program: program, startedAt: startedAt), of: record.id,
@@ -101,8 +142,10 @@ struct ContainerStart {
 
   /// Writes how the program ended, or removes the container that is to remove itself. There is nobody left to tell of a
   /// failure; what stays undone is seen by the next command and swept.
-  private func end(_ status: ExitStatus, _ startedAt: Timestamp) {
+  private func end(_ status: ExitStatus, _ startedAt: Timestamp, _ cgroup: CgroupPlacement) {
     let containers = engine.containers
+    let oomKilled = cgroup.wasOutOfMemory
+    cgroup.remove()
     do throws(EngineError) {
       try during(doing) { try faultPoint("monitor.ended") }
       if settings.autoRemove {
@@ -114,7 +157,8 @@ struct ContainerStart {
         return
       }
       try containers.write(
-        ExitRecord(code: status.code, startedAt: startedAt, finishedAt: status.finishedAt), of: record.id,
+        ExitRecord(code: status.code, oomKilled: oomKilled, startedAt: startedAt, finishedAt: status.finishedAt),
+        of: record.id,
         durable: true)
       try containers.removeState(of: record.id)
     } catch { Log.note("\(error.doing): \(error.reason)") }

@@ -1,6 +1,7 @@
 package import Basics
 internal import Glibc
 internal import LinuxKernel
+internal import Runtime
 internal import Storage
 
 extension Engine {
@@ -37,6 +38,8 @@ extension Engine {
     if try containers.status(of: id).isRunning {
       throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) was started again meanwhile")
     }
+    // What a monitor left that was killed.
+    if let cgroup = try containers.state(id)?.cgroup { CgroupPlacement(record: cgroup).remove() }
     try containers.remove(id, name: try? containers.record(id)?.name)
     try emptyTrash()
   }

@@ -21,12 +21,14 @@ package struct ContainerState: Equatable, Sendable {
   package var restartCount: Int64
   /// Ids of exec sessions that run.
   package var execIDs: [String]
+  /// The container's cgroup, as `CgroupPlacement.record` writes it; empty without one.
+  package var cgroup: [String]
   /// Members of others, kept on a rewrite.
   package var otherMembers = JSONObject()
 
   package init(
     bootID: String, monitor: ProcessIdentity, program: ProcessIdentity?, phase: Phase, startedAt: Timestamp,
-    restartCount: Int64 = 0, execIDs: [String] = []
+    restartCount: Int64 = 0, execIDs: [String] = [], cgroup: [String] = []
   ) {
     self.bootID = bootID
     self.monitor = monitor
@@ -35,11 +37,12 @@ package struct ContainerState: Equatable, Sendable {
     self.startedAt = startedAt
     self.restartCount = restartCount
     self.execIDs = execIDs
+    self.cgroup = cgroup
   }
 
   private static let ownMembers: Set<String> = [
     "version", "bootID", "monitorPid", "monitorStart", "pid", "pidStart", "status", "startedAt", "restartCount",
-    "execIDs",
+    "execIDs", "cgroup",
   ]
 
   /// - Throws: `JSONShapeError` for a damaged record.
@@ -53,7 +56,8 @@ package struct ContainerState: Equatable, Sendable {
     self.init(
       bootID: try fields.string("bootID"), monitor: monitor, program: try fields.process("pid", "pidStart"),
       phase: phase, startedAt: Timestamp(nanoseconds: try fields.integer("startedAt")),
-      restartCount: try fields.optionalInteger("restartCount") ?? 0, execIDs: try fields.strings("execIDs"))
+      restartCount: try fields.optionalInteger("restartCount") ?? 0, execIDs: try fields.strings("execIDs"),
+      cgroup: try fields.strings("cgroup"))
     otherMembers = JSONObject(fields.object.members.filter { !Self.ownMembers.contains($0.name) })
   }
 
@@ -67,6 +71,7 @@ package struct ContainerState: Equatable, Sendable {
     builder.set("startedAt", startedAt.nanoseconds)
     builder.set("restartCount", restartCount == 0 ? nil : restartCount)
     builder.set("execIDs", execIDs)
+    builder.set("cgroup", cgroup)
     for member in otherMembers.members { builder.set(member.name, member.value) }
     return builder.json
   }
