@@ -98,7 +98,7 @@ package struct Program {
     do {
       let flags = C.flags
       let parsed = try ArgumentParser.parse(
-        words, flags: flags, interspersed: description.interspersed, into: &options)
+        words, flags: flags, refused: { C.refusedFlags }, interspersed: description.interspersed, into: &options)
       if parsed.helpRequested {
         output.write(HelpText(program: name).command(path, description, flags.map(FlagText.init)))
         return .success

@@ -27,7 +27,7 @@ import Testing
 
   @Test func `every flag shown says what it does, and no two have one name`() {
     for entry in CommandTree.documented {
-      let flags = entry.command.flagTexts
+      let flags = entry.command.allFlagTexts
       for flag in flags where flag.isShown { #expect(!flag.help.isEmpty, "\(entry.path) --\(flag.name)") }
       let names = flags.flatMap { [$0.name] + $0.aliases }
       #expect(Set(names).count == names.count, "\(entry.path)")

@@ -11,6 +11,7 @@ enum RunCommand: Command {
   static let failureCode = ExitCode.engine
 
   static var flags: [Flag<ContainerOptions>] { ContainerFlags.forRun }
+  static var refusedFlags: [Flag<ContainerOptions>] { ContainerFlags.refused }
 
   static func run(_ options: ContainerOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let request = try options.request(operands: operands)

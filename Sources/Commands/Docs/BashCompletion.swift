@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The completion script of bash, static and offline; only names of containers and images come from a call of the
 /// program's `__complete`, which lists names and takes no lock.
 enum BashCompletion {
@@ -105,6 +107,7 @@ enum BashCompletion {
     case .files: "files"
     case .directories: "directories"
     case .words(let words): "words:" + words.joined(separator: " ")
+    case .capabilities: kind(.words(["ALL"] + CapabilityName.all))
     case .containers: "names:containers"
     case .runningContainers: "names:running"
     case .images: "names:images"

@@ -35,6 +35,9 @@ package struct FlagText {
 extension Command {
   /// The flags of a command as documents need them, in docker's order.
   package static var flagTexts: [FlagText] { flags.map(FlagText.init) }
+
+  /// The same with those that are refused, for tests of the table.
+  package static var allFlagTexts: [FlagText] { (flags + refusedFlags).map(FlagText.init) }
 }
 
 /// Flags shown to people, sorted by name as docker lists them.

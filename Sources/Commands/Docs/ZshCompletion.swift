@@ -1,3 +1,5 @@
+internal import Basics
+
 /// The completion script of zsh: one `_arguments` call per verb.
 enum ZshCompletion {
   static var script: String {
@@ -90,7 +92,7 @@ enum ZshCompletion {
     case .volumes: "volume"
     case .files: "file"
     case .directories: "directory"
-    case .none, .words: "argument"
+    case .none, .words, .capabilities: "argument"
     }
   }
 
@@ -100,6 +102,7 @@ enum ZshCompletion {
     case .files: "_files"
     case .directories: "_files -/"
     case .words(let words): "(" + words.joined(separator: " ") + ")"
+    case .capabilities: action(.words(["ALL"] + CapabilityName.all))
     case .containers: "__dhow_names containers"
     case .runningContainers: "__dhow_names running"
     case .images: "__dhow_names images"

@@ -166,7 +166,7 @@ package struct AttachOptions: CommandOptions, Equatable, Sendable {
 
 /// The flags of `run` and `create`.
 enum ContainerFlags {
-  static var forCreate: [Flag<ContainerOptions>] { process + mounts + network + security + resources + later }
+  static var forCreate: [Flag<ContainerOptions>] { process + mounts + network + security + resources }
 
   static var forRun: [Flag<ContainerOptions>] {
     forCreate + [

@@ -1,6 +1,6 @@
 extension ContainerFlags {
   /// Flags of docker and podman that this version does not have, each refused by one sentence.
-  static var later: [Flag<ContainerOptions>] { networks + health + devices + windows + podman }
+  static var refused: [Flag<ContainerOptions>] { networks + health + devices + windows + podman }
 
   private static let ports = "published ports are not in this version yet; --network host shares the host's"
   private static let addresses = "networks with addresses are not in this version yet"

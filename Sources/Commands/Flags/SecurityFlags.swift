@@ -7,10 +7,10 @@ extension ContainerFlags {
     [
       .list("cap-add", nil, "list", "Add Linux capabilities") {
         $0.settings.capabilitiesAdded.append(try SecuritySyntax.capability($1))
-      }.completed(by: .words(["ALL"] + CapabilityName.all)),
+      }.completed(by: .capabilities),
       .list("cap-drop", nil, "list", "Drop Linux capabilities") {
         $0.settings.capabilitiesDropped.append(try SecuritySyntax.capability($1))
-      }.completed(by: .words(["ALL"] + CapabilityName.all)),
+      }.completed(by: .capabilities),
       .list("group-add", nil, "list", "Add additional groups to join (\"keep-groups\" keeps the caller's)") {
         guard !$1.isEmpty, !$1.utf8.contains(0) else { throw FlagValueError("a group is needed") }
         $0.settings.groupsAdded.append($1)

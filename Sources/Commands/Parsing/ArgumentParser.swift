@@ -19,13 +19,18 @@ package struct ArgumentError: Error, Equatable, Sendable {
 /// `--entrypoint=`, `--memory-swap -1`, `--`. SWIFT-NOTES section 1 says why it is ours.
 package struct ArgumentParser<Options> {
   private let flags: [Flag<Options>]
+  /// Flags that are refused; built only when a word is none of `flags`.
+  private let refused: () -> [Flag<Options>]
   /// False for `run`, `create` and `exec`: flags end at the first operand, the rest is the container's.
   private let interspersed: Bool
   private var remaining: ArraySlice<String>
   private var result = ParsedArguments()
 
-  private init(_ words: ArraySlice<String>, flags: [Flag<Options>], interspersed: Bool) {
+  private init(
+    _ words: ArraySlice<String>, flags: [Flag<Options>], refused: @escaping () -> [Flag<Options>], interspersed: Bool
+  ) {
     self.flags = flags
+    self.refused = refused
     self.interspersed = interspersed
     remaining = words
   }
@@ -33,9 +38,10 @@ package struct ArgumentParser<Options> {
   /// Reads `words` into `options`.
   /// - Throws: `ArgumentError` for what does not fit the table, and whatever a flag's action throws of its own.
   package static func parse(
-    _ words: ArraySlice<String>, flags: [Flag<Options>], interspersed: Bool, into options: inout Options
+    _ words: ArraySlice<String>, flags: [Flag<Options>], refused: @escaping () -> [Flag<Options>] = { [] },
+    interspersed: Bool, into options: inout Options
   ) throws -> ParsedArguments {
-    var parser = ArgumentParser(words, flags: flags, interspersed: interspersed)
+    var parser = ArgumentParser(words, flags: flags, refused: refused, interspersed: interspersed)
     while let word = parser.remaining.popFirst() {
       guard try parser.take(word, into: &options) else { break }
     }
@@ -68,8 +74,7 @@ package struct ArgumentParser<Options> {
     }
     let equals = body.utf8.firstIndex(of: UInt8(ascii: "="))
     let name = String(body[..<(equals ?? body.endIndex)])
-    guard let flag = flags.first(where: { $0.name == name || (!$0.aliases.isEmpty && $0.aliases.contains(name)) })
-    else {
+    guard let flag = find({ $0.name == name || (!$0.aliases.isEmpty && $0.aliases.contains(name)) }) else {
       if name == "help" {
         result.helpRequested = true
         return false
@@ -91,7 +96,7 @@ package struct ArgumentParser<Options> {
   private mutating func takeShort(_ word: String, into options: inout Options) throws -> Bool {
     var letters = word.dropFirst()
     while let letter = letters.popFirst() {
-      guard let flag = flags.first(where: { $0.short == letter }) else {
+      guard let flag = find({ $0.short == letter }) else {
         if letter == "h" {
           result.helpRequested = true
           return false
@@ -118,6 +123,10 @@ package struct ArgumentParser<Options> {
       try apply(flag, value, into: &options)
     }
     return true
+  }
+
+  private func find(_ isWanted: (Flag<Options>) -> Bool) -> Flag<Options>? {
+    flags.first(where: isWanted) ?? refused().first(where: isWanted)
   }
 
   private mutating func apply(_ flag: Flag<Options>, _ value: String, into options: inout Options) throws {

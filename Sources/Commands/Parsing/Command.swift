@@ -6,6 +6,8 @@ package protocol Command {
   associatedtype Options: CommandOptions
   static var words: CommandWords { get }
   static var flags: [Flag<Options>] { get }
+  /// Flags that are known and refused, looked at only when a word is none of `flags`.
+  static var refusedFlags: [Flag<Options>] { get }
   /// The status of a plain failure: 1, and 125 for `run` and `create`.
   static var failureCode: ExitCode { get }
   /// Does the work and prints the result on `invocation.output`.
@@ -24,6 +26,7 @@ package struct NoOptions: CommandOptions {
 
 extension Command {
   package static var failureCode: ExitCode { .failure }
+  package static var refusedFlags: [Flag<Options>] { [] }
 }
 
 extension Command where Options == NoOptions {

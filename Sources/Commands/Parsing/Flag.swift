@@ -2,7 +2,10 @@
 /// shells are all written from it, so they cannot drift.
 ///
 /// A flag changes the command's typed options through its action; values are checked there, before anything is touched.
-package struct Flag<Options> {
+///
+/// A class only for speed: the hundred flags of `run` stand in lists that are joined, and a reference is what is copied
+/// then. It is not changed after its declaration.
+package final class Flag<Options> {
   /// What seeing the flag does. The case decides whether a value follows and how it is read.
   package enum Action {
     /// Takes no following word; `--flag=false` is understood.
@@ -76,7 +79,7 @@ extension Flag {
     _ name: String, _ short: Character?, _ placeholder: String, _ help: String,
     _ add: @escaping (inout Options, String) throws -> Void
   ) -> Flag {
-    var flag = Flag(name, short, placeholder, help, .text(add))
+    let flag = Flag(name, short, placeholder, help, .text(add))
     flag.repeatable = true
     return flag
   }
@@ -105,39 +108,34 @@ extension Flag {
   package static func refused(
     _ name: String, _ short: Character? = nil, _ placeholder: String = "", because sentence: String
   ) -> Flag {
-    var flag = Flag(name, short, placeholder, "", .refuse(sentence))
+    let flag = Flag(name, short, placeholder, "", .refuse(sentence))
     flag.visibility = .hidden
     return flag
   }
 
   package func completed(by completion: Completion) -> Flag {
-    var flag = self
-    flag.completion = completion
-    return flag
+    self.completion = completion
+    return self
   }
 
   package func defaulting(to text: String) -> Flag {
-    var flag = self
-    flag.defaultText = text
-    return flag
+    defaultText = text
+    return self
   }
 
   package func alsoNamed(_ names: String...) -> Flag {
-    var flag = self
-    flag.aliases += names
-    return flag
+    aliases += names
+    return self
   }
 
   package var hidden: Flag {
-    var flag = self
-    flag.visibility = .hidden
-    return flag
+    visibility = .hidden
+    return self
   }
 
   package func deprecated(_ advice: String) -> Flag {
-    var flag = self
-    flag.visibility = .deprecated(advice)
-    return flag
+    visibility = .deprecated(advice)
+    return self
   }
 
   /// The same flag acting on a part of a bigger options value: how groups of flags are shared between commands.
@@ -152,7 +150,7 @@ extension Flag {
       case .duration(let set): .duration { try set(&$0[keyPath: part], $1) }
       case .refuse(let sentence): .refuse(sentence)
       }
-    var flag = Flag<Whole>(name, short, placeholder, help, action)
+    let flag = Flag<Whole>(name, short, placeholder, help, action)
     flag.defaultText = defaultText
     flag.aliases = aliases
     flag.repeatable = repeatable
@@ -183,6 +181,7 @@ package enum Completion: Equatable, Sendable {
   case files
   case directories
   case words([String])
+  case capabilities
   case containers
   case runningContainers
   case images
