@@ -30,6 +30,10 @@ package final class StateDirectory {
       if try File.exists(at: root.raw, StatePath.layoutMarker) { return }
       for path in StatePath.skeleton { try File.ensureDirectory(at: root.raw, path) }
       try faultPoint("store.skeleton.made")
+      // One maker at a time: of several first commands one would else write an empty index over another's first image.
+      let lock = try FileLock.acquire(at: root.raw, StatePath.lock("making"))
+      defer { withExtendedLifetime(lock) {} }
+      if try File.exists(at: root.raw, StatePath.layoutMarker) { return }
       if try !File.exists(at: root.raw, StatePath.index) {
         try RecordFile.write(ImageIndex(manifests: []).json, at: root.raw, StatePath.index, durable: true)
       }
