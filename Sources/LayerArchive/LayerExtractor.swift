@@ -85,7 +85,9 @@ package final class LayerExtractor {
 
   /// Unpacks the whole stream, reads it to its end, and sets the directories' metadata.
   package func extract() throws -> ExtractionResult {
+    var entries: Int64 = 0
     while try reader.next() {
+      entries += 1
       try extractEntry()
       do throws(SystemError) { try faultPoint("layer.entry") } catch { throw failure.system(error) }
     }
@@ -93,7 +95,7 @@ package final class LayerExtractor {
     leaveParent()
     unresolved.impliedDirectories = try directories.apply(self)
     return ExtractionResult(
-      entries: reader.count, contentSize: contentSize, unresolved: unresolved, notes: notes.text)
+      entries: entries, contentSize: contentSize, unresolved: unresolved, notes: notes.text)
   }
 
   private func extractEntry() throws {

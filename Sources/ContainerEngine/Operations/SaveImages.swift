@@ -24,7 +24,10 @@ extension Engine {
         (ImageLayout.markerFile, ImageLayout.marker.bytes()),
         (ImageLayout.indexFile, index(of: chosen, layout).bytes()),
       ]
-      if layout == .docker { documents.append((ImageArchive.manifestFile, dockerManifest(of: chosen).bytes())) }
+      // podman takes no OCI archive of several images, or of one with several names, but then looks for this.
+      if layout == .docker || chosen.reduce(0, { $0 + max(1, $1.names.count) }) > 1 {
+        documents.append((ImageArchive.manifestFile, dockerManifest(of: chosen).bytes()))
+      }
       let writer = TarWriter { try File.writeAll(descriptor, $0, shown: "the archive") }
       for (name, bytes) in documents { try writer.add(TarEntry(.regular, Array(name.utf8), mode: 0o644), content: bytes) }
       try writer.begin(TarEntry(.directory, Array("blobs".utf8), mode: 0o755))
