@@ -9,6 +9,8 @@ package struct StoreCheck {
   /// Compares a layer's tree with its blob and answers the first difference, nil when there is none.
   private let verifyLayer: ((LayerSource) throws(EngineError) -> String?)?
   private var damages: [StoreDamage] = []
+  /// Microseconds between the two looks at a name that nobody seems to have.
+  private static let removalPause: UInt32 = 200_000
   /// Where each layer can be had from, by the images that are whole.
   package private(set) var sources: [Digest: LayerSource] = [:]
   private var corruptBlobs: Set<Digest> = []
@@ -112,6 +114,7 @@ package struct StoreCheck {
         }
         // A layer's blob is needed for save, push and repair, and comes only from where the image came from.
         if let broken {
+          guard try isListed(image.manifest.digest) else { continue }
           let isThere = try BlobStore(directory).contains(broken.digest)
           report(
             isThere ? .image : .missingBlob, object,
@@ -123,12 +126,20 @@ package struct StoreCheck {
         try during("checking \(object)") { try config.check(against: manifest) }
         for (position, (layer, diffID)) in zip(manifest.layers, config.diffIDs).enumerated() {
           sources[diffID] = LayerSource(
-            diffID: diffID, blob: layer.digest, lower: Array(config.diffIDs[..<position]))
+            diffID: diffID, blob: layer.digest, manifest: image.manifest.digest,
+            lower: Array(config.diffIDs[..<position]))
         }
       } catch {
+        guard try isListed(image.manifest.digest) else { continue }
         report(.image, object, error.reason, .remove, target)
       }
     }
+  }
+
+  /// Whether an image is still there: what another process removed while we looked is no damage. It takes an image out of
+  /// the index before it touches what belongs to it.
+  private func isListed(_ manifest: Digest) throws(EngineError) -> Bool {
+    try ImageStore(directory).index().contains(manifest)
   }
 
   private func isUsable(_ blob: Digest) throws(EngineError) -> Bool {
@@ -137,22 +148,35 @@ package struct StoreCheck {
   }
 
   private mutating func checkLayers() throws(EngineError) {
-    let layers = LayerStore(directory)
     for (diffID, source) in sources.sorted(by: { $0.key.hex < $1.key.hex }) {
       let object = "layer \(diffID.short)"
-      guard try layers.contains(diffID) else {
+      guard let before = try inode(of: diffID) else {
+        guard try isListed(source.manifest) else { continue }
         report(.missingLayer, object, "an image needs it", .mend, .layer(diffID))
         continue
       }
       layersChecked += 1
-      do throws(EngineError) {
-        _ = try layers.record(diffID)
-        _ = try layers.openTree(diffID)
-        guard let difference = try verifyLayer?(source) else { continue }
-        report(.corruptLayer, object, difference, .mend, .layer(diffID))
-      } catch {
-        report(.corruptLayer, object, error.reason, .mend, .layer(diffID))
-      }
+      guard let difference = try difference(of: source) else { continue }
+      // Removed, or removed and brought again, while we looked.
+      guard try isListed(source.manifest), try inode(of: diffID) == before else { continue }
+      report(.corruptLayer, object, difference, .mend, .layer(diffID))
+    }
+  }
+
+  /// What is wrong with a layer that is there.
+  private func difference(of source: LayerSource) throws(EngineError) -> String? {
+    let layers = LayerStore(directory)
+    do throws(EngineError) {
+      _ = try layers.record(source.diffID)
+      _ = try layers.openTree(source.diffID)
+      return try verifyLayer?(source)
+    } catch { return error.reason }
+  }
+
+  private func inode(of diffID: Digest) throws(EngineError) -> UInt64? {
+    do throws(SystemError) { return try File.status(at: directory.root.raw, StatePath.layer(diffID)).inode } catch {
+      if error.errno == ENOENT { return nil }
+      throw error.engineError("looking for layer \(diffID.short)")
     }
   }
 
@@ -179,7 +203,7 @@ package struct StoreCheck {
           .none, target)
       }
       let holder = try during("checking \(object)") { try ContainerNames(directory).target(of: record.name) }
-      if holder != id {
+      if holder != id, try containers.exists(id) {
         report(
           .missingName, "container \(record.name)", "its name leads to \(holder.map(Identifier.short) ?? "nothing")",
           .mend, .name(record.name, id: id))
@@ -192,12 +216,17 @@ package struct StoreCheck {
     let entries = try during("listing the container names") {
       try File.listIfPresent(at: directory.root.raw, StatePath.names)
     }
-    for entry in entries {
-      let holder = try during("checking the name \(safeText(entry.name))") { try names.holder(of: entry.name) }
-      if holder == nil {
-        report(
-          .staleName, "name \(safeText(entry.name))", "no container has it", .mend, .name(entry.name, id: nil))
+    func isStale(_ name: String) throws(EngineError) -> Bool {
+      try during("checking the name \(safeText(name))") {
+        try names.holder(of: name) == nil && File.exists(at: directory.root.raw, StatePath.name(name))
       }
+    }
+    var suspects: [String] = []
+    for entry in entries where try isStale(entry.name) { suspects.append(entry.name) }
+    // A container that is being removed goes just before its name does.
+    if !suspects.isEmpty { usleep(Self.removalPause) }
+    for name in suspects where try isStale(name) {
+      report(.staleName, "name \(safeText(name))", "no container has it", .mend, .name(name, id: nil))
     }
   }
 

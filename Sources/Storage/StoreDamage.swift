@@ -59,6 +59,8 @@ package struct StoreDamage: Equatable, Sendable {
 package struct LayerSource: Sendable {
   package var diffID: Digest
   package var blob: Digest
+  /// The image it was found by.
+  package var manifest: Digest
   /// Diff ids of the layers below it in the image, bottom first.
   package var lower: [Digest]
 }

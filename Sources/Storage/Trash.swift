@@ -7,6 +7,8 @@ import LinuxKernel
 /// removed at leisure; who dies in between leaves the rest to the next writer.
 package struct Trash {
   let directory: StateDirectory
+  /// Passes over a tree that somebody else removes at the same time.
+  private static let attempts = 100
 
   package init(_ directory: StateDirectory) { self.directory = directory }
 
@@ -38,7 +40,12 @@ package struct Trash {
     try during("emptying the trash") {
       try faultPoint("store.trash.removing")
       let trash = try File.openDirectory(at: directory.root.raw, StatePath.trash)
-      try TreeRemoval.remove(at: trash.raw, name)
+      // Others may be at the same tree: what they took from under us is no failure.
+      for attempt in 1... {
+        do throws(SystemError) { return try TreeRemoval.remove(at: trash.raw, name) } catch {
+          guard error.errno == ENOENT, attempt < Self.attempts else { throw error }
+        }
+      }
     }
   }
 
