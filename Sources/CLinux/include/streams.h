@@ -24,6 +24,6 @@ int dhow_terminal_peer(int master);
 // Anonymous pages; NULL when there is no memory.
 void *dhow_map_pages(size_t size);
 int dhow_release_pages(void *pages, size_t size);
-// Gives free heap back to the kernel (malloc_trim(3)).
-void dhow_trim_heap(void);
+// Gives free heap (malloc_trim(3)) and the unused part of the stack back to the kernel. For a process with one thread.
+void dhow_trim_memory(void);
 #endif

@@ -21,6 +21,7 @@ enum AttachCommand: Command {
 
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let request = options.attach.request(openStdin: options.stdin)
-    return try invocation.exitCode(of: invocation.engine().attachToContainer(operands[0], request))
+    let outcome = try invocation.engine().attachToContainer(operands[0], request)
+    return invocation.leftByKeys(outcome) ?? invocation.exitCode(of: outcome)
   }
 }

@@ -47,9 +47,11 @@ enum ExecCommand: Command {
     {
       return refusal
     }
-    switch try invocation.engine().execInContainer(operands[0], request) {
+    let outcome = try invocation.engine().execInContainer(operands[0], request)
+    switch outcome {
     case .exited(let code): return ExitCode(code)
-    case .started, .detached: return .success
+    case .started: return .success
+    case .detached: return invocation.leftByKeys(outcome) ?? .success
     }
   }
 }

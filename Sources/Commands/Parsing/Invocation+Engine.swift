@@ -35,6 +35,13 @@ extension Invocation {
     }
   }
 
+  /// docker's word and exit code when `attach` or `exec` was left by the detach keys (`run` and `start` then succeed).
+  package func leftByKeys(_ outcome: RunOutcome) -> ExitCode? {
+    guard outcome == .detached else { return nil }
+    errors.line("read escape sequence")
+    return .failure
+  }
+
   /// docker's complaint when `-t` is asked for with standard input that is no terminal; nil when all is well.
   package func terminalComplaint(terminal: Bool, stdin: Bool) -> ExitCode? {
     guard terminal, stdin, isatty(STDIN_FILENO) != 1 else { return nil }

@@ -2,8 +2,8 @@ internal import CLinux
 internal import Glibc
 internal import LinuxKernel
 
-/// One connection to the monitor's socket, the monitor's side of it. Never waits: what the peer has not taken yet is kept,
-/// and the monitor stops the container's output while that is too much.
+/// One connection to the monitor's socket, the monitor's side of it. Never waits: what the peer has not taken yet is
+/// kept, and the monitor stops the container's output while that is too much.
 final class AttachPeer {
   let descriptor: Int32
   private let owned: OwnedDescriptor

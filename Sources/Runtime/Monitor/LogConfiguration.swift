@@ -73,7 +73,8 @@ package struct LogConfiguration: Equatable, Sendable {
     var digits = text.lowercased()[...]
     if digits.hasSuffix("b") { digits.removeLast() }
     var factor: Int64 = 1
-    for (suffix, value) in [("k", 1_000), ("m", 1_000_000), ("g", 1_000_000_000), ("t", 1_000_000_000_000)] as [(String, Int64)]
+    for (suffix, value) in [("k", 1_000), ("m", 1_000_000), ("g", 1_000_000_000), ("t", 1_000_000_000_000)]
+      as [(String, Int64)]
     where digits.hasSuffix(suffix) {
       factor = value
       digits.removeLast()

@@ -86,7 +86,8 @@ struct LogFiles: ~Copyable {
   func isRotated() -> Bool {
     if !waiting.isEmpty { return true }
     var status = stat()
-    return fstatat(directory, LogConfiguration.fileName, &status, AT_SYMLINK_NOFOLLOW) == 0 && UInt64(status.st_ino) != inode
+    return fstatat(directory, LogConfiguration.fileName, &status, AT_SYMLINK_NOFOLLOW) == 0
+      && UInt64(status.st_ino) != inode
   }
 
   /// Sets the position before the last `wanted` lines; answers how many there are up to that.

@@ -3,10 +3,9 @@ internal import Glibc
 
 /// Writes one line of output as one line of docker's json-file format:
 /// `{"log":"…\n","stream":"stdout","time":"2026-01-02T03:04:05.678901234Z"}`.
-///
-/// A line that is not UTF-8 cannot stand in JSON; docker replaces what is wrong and so loses it. Such a line gets one more
-/// member, `"raw"`, with its bytes in base64, so that `logs` gives back exactly what was written and other readers of
-/// the file still find docker's format.
+/// A line that is not UTF-8 cannot stand in JSON; docker replaces what is wrong and so loses it. Such a line gets one
+/// more member, `"raw"`, with its bytes in base64, so that `logs` gives back exactly what was written and other
+/// readers of the file still find docker's format.
 struct LogLineEncoder {
   /// What one byte becomes: 0 stands for itself, else the letter after the backslash, `u` for \u00XX.
   private let escapes: UnsafeMutablePointer<UInt8>

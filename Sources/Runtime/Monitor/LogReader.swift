@@ -58,7 +58,8 @@ package final class LogReader {
   /// quietly.
   /// - Parameters:
   ///   - directory: the container's directory.
-  ///   - running: a connection of `MonitorConnection.open`, which says when the container ends; nil when it does not run.
+  ///   - running: a connection of `MonitorConnection.open`, which says when the container ends; nil when it does not
+  ///     run.
   package static func copy(
     directory: Int32, _ options: LogOptions, running: consuming OwnedDescriptor?, stdout: Int32 = 1, stderr: Int32 = 2
   ) throws(EngineError) {
@@ -136,7 +137,9 @@ package final class LogReader {
     let extra = options.timestamps || options.details ? prefix(line) : []
     if writing != line.stream || written + line.bound + extra.count > Self.outputSize { flush() }
     writing = line.stream
-    extra.withUnsafeBufferPointer { if let start = $0.baseAddress { (output + written).update(from: start, count: $0.count) } }
+    extra.withUnsafeBufferPointer {
+      if let start = $0.baseAddress { (output + written).update(from: start, count: $0.count) }
+    }
     written += extra.count
     let count = line.write(to: output + written)
     written += count

@@ -5,9 +5,9 @@ internal import LinuxKernel
 
 /// A container's log: files in docker's json-file format in the container's own directory, opened by descriptor at the
 /// first output, and rotated so that together they stay bounded.
-///
-/// Lines are put together from what the container writes; a line longer than 16 KiB is written in parts, all but the last
-/// without the line feed, as docker's copier does. Whatever one round of the event loop brings is written with one call.
+/// Lines are put together from what the container writes; a line longer than 16 KiB is written in parts, all but the
+/// last without the line feed, as docker's copier does. Whatever one round of the event loop brings is written with
+/// one call.
 final class LogWriter {
   /// Bytes of one entry at most (moby's copier buffer).
   static let entryLimit = 16_384

@@ -124,7 +124,8 @@ package final class Monitor {
   /// Serves the container until it has ended and all have their output.
   /// - Parameters:
   ///   - process: PID 1 of the container, a child of this process, with a terminal exactly when the plan has one.
-  ///   - finish: writes the exit record and cleans up; called once, after the log is complete and before anybody is told.
+  ///   - finish: writes the exit record and cleans up; called once, after the log is complete and before anybody is
+  ///     told.
   /// - Returns: how PID 1 ended.
   package func run(
     _ process: consuming LaunchedProcess, finish: (ExitStatus) -> Void
@@ -287,7 +288,7 @@ package final class Monitor {
   private func releaseMemory() {
     scratch.release()
     log?.releaseMemory()
-    dhow_trim_heap()
+    dhow_trim_memory()
   }
 
   /// The container has ended: everything it wrote is passed on, the record is written, then all are told.

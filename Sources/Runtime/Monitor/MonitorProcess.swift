@@ -50,13 +50,12 @@ package enum MonitorProcess {
   }
 
   /// Forks the monitor and waits until its program runs or has failed to start.
-  ///
-  /// The child leads a session of its own, in `/`, with /dev/null as stdio, without the descriptors that our caller left
-  /// open for us and with default signal actions. It never returns from here: it exits with what `body` answers.
+  /// The child leads a session of its own, in `/`, with /dev/null as stdio, without the descriptors that our caller
+  /// left open for us and with default signal actions. It never returns from here: it exits with what `body` answers.
   /// - Parameters:
   ///   - attach: what our connection wants of the container; nil for none.
-  ///   - body: in the child: makes the `Monitor` with `link.client`, launches, calls `link.started()`, runs the monitor.
-  ///     An error it throws before `started` is thrown here by the parent.
+  ///   - body: in the child: makes the `Monitor` with `link.client`, launches, calls `link.started()`, runs the
+  ///     monitor. An error it throws before `started` is thrown here by the parent.
   /// - Throws: what `body` threw; `EngineError` of kind `internal` when the child died without a word.
   package static func detach(
     attach: LocalClient?, body: (Link) throws(EngineError) -> Int32

@@ -3,9 +3,9 @@ internal import CLinux
 internal import Glibc
 internal import LinuxKernel
 
-/// What a living container has in its runtime directory: the lock that says its monitor lives, the socket `attach`, and
-/// small files such as state.json. When the directory is deleted under it (cleaners of temporary files, a logout without
-/// linger) all of it is made again, noticed through inotify(7) without polling (SECURITY F8).
+/// What a living container has in its runtime directory: the lock that says its monitor lives, the socket `attach`,
+/// and small files such as state.json. When the directory is deleted under it (cleaners of temporary files, a logout
+/// without linger) all of it is made again, noticed through inotify(7) without polling (SECURITY F8).
 final class RuntimeDirectoryGuard {
   static let lockName = "lock"
   static let socketName = "attach"
@@ -183,8 +183,8 @@ final class RuntimeDirectoryGuard {
     try File.rename(at: directory.raw, temporary, to: directory.raw, file.name)
   }
 
-  /// The directory cannot be made now (after a logout its parent is gone, and is not ours to make): wait until something
-  /// appears where it belongs.
+  /// The directory cannot be made now (after a logout its parent is gone, and is not ours to make): wait until
+  /// something appears where it belongs.
   private func watchAncestor() {
     var parts = path.split(separator: "/")
     while !parts.isEmpty {

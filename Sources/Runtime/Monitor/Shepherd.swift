@@ -4,10 +4,11 @@ internal import Glibc
 internal import LinuxKernel
 
 /// Two promises of a container in the foreground meet when its output goes into a pipe: the process the caller started
-/// is the container's monitor, with whom it lives and dies; and when the pipe's reader goes (`| head`), the pipeline ends
-/// although the container runs on. A process that is waited for can only do the second by ending, so with a pipe
-/// on stdout, and only then, the monitor is a child and the process the caller knows waits for it: it passes signals on, exits
-/// as the monitor does, takes the monitor with it when it is killed, and is let go alone when the reader has gone.
+/// is the container's monitor, with whom it lives and dies; and when the pipe's reader goes (`| head`), the pipeline
+/// ends although the container runs on. A process that is waited for can only do the second by ending, so with a pipe
+/// on stdout, and only then, the monitor is a child and the process the caller knows waits for it: it passes signals
+/// on, exits as the monitor does, takes the monitor with it when it is killed, and is let go alone when the reader has
+/// gone.
 package final class Shepherd {
   private var report: OwnedDescriptor?
   private static let released = UInt8(ascii: "r")
@@ -72,10 +73,11 @@ package final class Shepherd {
     _ = dhow_close_range(3, UInt32(kept[0] - 1))
     if kept[1] > kept[0] + 1 { _ = dhow_close_range(UInt32(kept[0] + 1), UInt32(kept[1] - 1)) }
     _ = dhow_close_range(UInt32(kept[1] + 1), .max)
-    dhow_trim_heap()
+    dhow_trim_memory()
     while true {
       var wanted = (
-        pollfd(fd: report.read, events: Int16(POLLIN), revents: 0), pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
+        pollfd(fd: report.read, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: signals, events: Int16(POLLIN), revents: 0)
       )
       let ready = withUnsafeMutablePointer(to: &wanted) {
         poll(UnsafeMutableRawPointer($0).assumingMemoryBound(to: pollfd.self), 2, -1)

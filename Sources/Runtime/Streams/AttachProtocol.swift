@@ -1,14 +1,12 @@
 /// What a monitor and those who attach to it say to each other over the unix socket `attach` of a container's runtime
 /// directory.
-///
 /// Both sides send frames: one byte kind, three bytes zero, four bytes length of the payload (little endian), payload.
 /// The monitor speaks first with `hello`; the client answers with one request (`attach` or `wait`). Unknown kinds are
 /// skipped by their length, and the payloads below may only grow at their end, so a monitor that has been running for
 /// months understands a newer command line and the other way round.
-///
-/// Flow: what a container writes is sent as fast as the client reads it; a monitor keeps a bounded amount for a slow one
-/// and then stops the container (as docker does). Input is sent only against credit, so that a container that does not
-/// read cannot keep a client's `resize` from being seen.
+/// Flow: what a container writes is sent as fast as the client reads it; a monitor keeps a bounded amount for a slow
+/// one and then stops the container (as docker does). Input is sent only against credit, so that a container that does
+/// not read cannot keep a client's `resize` from being seen.
 enum AttachProtocol {
   /// Version of this description; a change that an old peer would misunderstand raises it.
   static let version: UInt16 = 1

@@ -14,9 +14,8 @@ package struct ReadyEvents: OptionSet, Sendable {
   package static let hungUp = ReadyEvents(rawValue: 0x010)
 }
 
-/// One thread's wait for descriptors, signals and deadlines (epoll(7)). Nothing runs, and no CPU is used, while there is
-/// nothing to do.
-///
+/// One thread's wait for descriptors, signals and deadlines (epoll(7)). Nothing runs, and no CPU is used, while there
+/// is nothing to do.
 /// Descriptors that epoll cannot watch because they never wait (files, /dev/null) count as always ready while they are
 /// watched.
 package final class EventLoop {

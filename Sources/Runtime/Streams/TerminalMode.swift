@@ -61,7 +61,8 @@ package final class RawTerminal {
     isRaw = Self.set(descriptor, &raw)
   }
 
-  /// SIGTTOU would stop a process in the background that sets the mode; blocked, the call is carried out (tcsetattr(3p)).
+  /// SIGTTOU would stop a process in the background that sets the mode; blocked, the call is carried out
+  /// (tcsetattr(3p)).
   private static func set(_ descriptor: Int32, _ mode: inout termios) -> Bool {
     var old = sigset_t()
     var blocked = sigset_t()

@@ -158,11 +158,13 @@ import Testing
     #expect(try fixture.run("run", [], ["echo", "x"]).text == "x\n")
   }
 
-  @Test(arguments: [
-    ("syslog", [], "there is no log driver"), ("json-file", [("max-size", "ten")], "this is no size"),
-    ("json-file", [("max-file", "0")], "from 1 to 100"), ("json-file", [("nonsense", "1")], "unknown log opt 'nonsense'"),
-    ("none", [("max-size", "1m")], "has no options"),
-  ] as [(String, [(String, String)], String)])
+  @Test(
+    arguments: [
+      ("syslog", [], "there is no log driver"), ("json-file", [("max-size", "ten")], "this is no size"),
+      ("json-file", [("max-file", "0")], "from 1 to 100"),
+      ("json-file", [("nonsense", "1")], "unknown log opt 'nonsense'"),
+      ("none", [("max-size", "1m")], "has no options"),
+    ] as [(String, [(String, String)], String)])
   func `wrong log options are named`(driver: String, options: [(String, String)], reason: String) {
     let error = #expect(throws: EngineError.self) { try LogConfiguration(driver: driver, options: options) }
     #expect(error?.reason.contains(reason) == true)

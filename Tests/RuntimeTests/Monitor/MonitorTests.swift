@@ -107,7 +107,9 @@ import Testing
 
   @Test func `SIGTERM to a detached monitor stops its program, other signals do nothing`() throws {
     let fixture = try MonitorFixture()
-    try #require(try fixture.run("start", [], ["sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"]).succeeded)
+    try #require(
+      try fixture.run("start", [], ["sh", "-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.05; done"])
+        .succeeded)
     #expect(try eventually { try fixture.log.contains("ready") })
     let process = try fixture.processes()
     for signal in [SIGHUP, SIGINT, SIGPIPE, SIGUSR1] { kill(process.monitor, signal) }

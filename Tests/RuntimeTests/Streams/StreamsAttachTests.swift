@@ -35,7 +35,8 @@ import Testing
   @Test func `keys that only begin the sequence are typed`() throws {
     let fixture = try MonitorFixture()
     let terminal = try TestTerminal(
-      fixture.words("start-attached", ["terminal", "stdin"], ["sh", "-c", "stty raw -echo; echo ready; head -c 3 | od -c"]))
+      fixture.words(
+        "start-attached", ["terminal", "stdin"], ["sh", "-c", "stty raw -echo; echo ready; head -c 3 | od -c"]))
     #expect(terminal.expect("ready"))
     terminal.type("\u{10}a\u{10}")
     terminal.type("b")
@@ -58,7 +59,8 @@ import Testing
   @Test(arguments: [SIGTERM, SIGHUP, SIGINT])
   func `a signal that ends the client restores the terminal and leaves the container`(signal: Int32) throws {
     let fixture = try MonitorFixture()
-    let terminal = try TestTerminal(fixture.words("start-attached", ["terminal", "stdin"], ["sh", "-c", "echo ready; exec cat"]))
+    let terminal = try TestTerminal(
+      fixture.words("start-attached", ["terminal", "stdin"], ["sh", "-c", "echo ready; exec cat"]))
     #expect(terminal.expect("ready"))
     #expect(eventually { !terminal.isCooked })
     terminal.signal(signal)
@@ -122,7 +124,8 @@ import Testing
     let once = try MonitorFixture()
     #expect(try once.run("start-attached", ["stdin"], ["sh", "-c", "cat; exit 4"], input: Array("x".utf8)).status == 4)
     let open = try MonitorFixture()
-    try #require(try open.run("start", ["stdin", "stdin-open"], ["sh", "-c", "read a; read b; echo $a$b; exit 4"]).succeeded)
+    try #require(
+      try open.run("start", ["stdin", "stdin-open"], ["sh", "-c", "read a; read b; echo $a$b; exit 4"]).succeeded)
     let first = try open.start("attach", ["stdin"], [], input: .bytes(Array("1\n".utf8)))
     // Its input is fed while its output is asked for.
     #expect(first.output.isEmpty)
