@@ -73,6 +73,9 @@ func dhow(words: [String], as name: ProgramName = .dhow) -> (code: Int32, output
         == "dhow: starting web: port 8080 is taken\nhint: dhow stop old\n")
     #expect(renderer.text(of: EngineError(.notFound, "", "nothing")) == "dhow: nothing\n")
     #expect(renderer.text(of: BrokenPipe()) == "")
+    #expect(
+      ErrorRenderer(program: .podman).text(of: EngineError(.inUse, "x", "y", hint: "dhow rm it, or dhow stop it"))
+        == "podman: x: y\nhint: podman rm it, or podman stop it\n")
   }
 
   @Test func `no control character of foreign text reaches the terminal`() {

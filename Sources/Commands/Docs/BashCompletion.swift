@@ -107,7 +107,7 @@ enum BashCompletion {
     case .files: "files"
     case .directories: "directories"
     case .words(let words): "words:" + words.joined(separator: " ")
-    case .capabilities: kind(.words(["ALL"] + CapabilityName.all))
+    case .capabilities: kind(.words(["ALL"] + CapabilityName.short))
     case .containers: "names:containers"
     case .runningContainers: "names:running"
     case .images: "names:images"

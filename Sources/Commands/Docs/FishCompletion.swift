@@ -66,7 +66,7 @@ enum FishCompletion {
     case .none: nil
     case .files, .directories: "-F"
     case .words(let words): "-a '\(words.joined(separator: " "))'"
-    case .capabilities: action(.words(["ALL"] + CapabilityName.all))
+    case .capabilities: action(.words(["ALL"] + CapabilityName.short))
     case .containers: "-a '(dhow __complete containers 2>/dev/null)'"
     case .runningContainers: "-a '(dhow __complete running 2>/dev/null)'"
     case .images: "-a '(dhow __complete images 2>/dev/null)'"

@@ -102,7 +102,7 @@ enum ZshCompletion {
     case .files: "_files"
     case .directories: "_files -/"
     case .words(let words): "(" + words.joined(separator: " ") + ")"
-    case .capabilities: action(.words(["ALL"] + CapabilityName.all))
+    case .capabilities: action(.words(["ALL"] + CapabilityName.short))
     case .containers: "__dhow_names containers"
     case .runningContainers: "__dhow_names running"
     case .images: "__dhow_names images"

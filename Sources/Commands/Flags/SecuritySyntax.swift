@@ -14,7 +14,7 @@ enum SecuritySyntax {
     guard let name = CapabilityName.normalized(text) else {
       throw FlagValueError(
         "unknown capability: \(goQuoted(text))",
-        hint: nearest(to: text.uppercased().replacing("CAP_", with: ""), among: CapabilityName.all).map {
+        hint: nearest(to: text.uppercased().replacing("CAP_", with: ""), among: CapabilityName.short).map {
           "did you mean \($0)?"
         })
     }

@@ -26,8 +26,15 @@ package struct ErrorRenderer {
     var text = program.rawValue + ": "
     if !error.doing.isEmpty { text += safeText(error.doing) + ": " }
     text += safeText(error.reason) + "\n"
-    if let hint = error.hint { text += "hint: " + safeText(hint) + "\n" }
+    if let hint = error.hint { text += "hint: " + safeText(spoken(hint)) + "\n" }
     return text
+  }
+
+  /// Hints are written with our own name; called by another the program answers by that one.
+  private func spoken(_ hint: String) -> String {
+    guard program != .dhow else { return hint }
+    return hint.split(separator: " ", omittingEmptySubsequences: false)
+      .map { $0 == "dhow" ? program.rawValue : String($0) }.joined(separator: " ")
   }
 
   private func json(_ error: EngineError) -> String {
