@@ -52,12 +52,15 @@ package enum Spawn {
 
   /// Finds a helper program among directories that only the system writes, and checks that root owns it: `PATH` belongs
   /// to whoever calls us (SECURITY E13).
+  ///
+  /// Root is who owns `/`: in a user namespace of ours that is not 0, which is us.
   package static func systemProgram(_ name: String) -> String? {
+    guard let root = try? File.status("/").uid else { return nil }  // A root that cannot be seen has no programs.
     for directory in ["/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/local/sbin"] {
       let path = directory + "/" + name
       // Absence here is an answer, not a failure.
       guard let status = try? File.status(path, followLink: true) else { continue }
-      if status.kind == .regular, status.uid == 0, status.mode & 0o022 == 0, status.mode & 0o111 != 0 { return path }
+      if status.kind == .regular, status.uid == root, status.mode & 0o022 == 0, status.mode & 0o111 != 0 { return path }
     }
     return nil
   }
