@@ -44,8 +44,9 @@ struct ContainerStart {
       settings.terminal
       ? .terminal(columns: terminalSize?.columns ?? 0, rows: terminalSize?.rows ?? 0)
       : .descriptors(streams.stdin, streams.stdout, streams.stderr)
-    let cgroup = try prepareCgroup(prepared.spec, warn: warn)
-    let process = try launch(prepared, stdio, cgroup)
+    let runtime = try RuntimeChoice(engine: engine, record: record, bundle: runDirectory, doing: doing)
+    let cgroup = try prepareCgroup(prepared.spec, runtime, warn: warn)
+    let process = try launch(prepared, stdio, cgroup, runtime)
     if settings.joinsNamespaces { try engine.enterUserNamespace() }
     let startedAt = Timestamp.now
     let program = ProcessIdentity(pid: process.pid, startTime: process.startTime)
@@ -54,15 +55,17 @@ struct ContainerStart {
     try during(doing) { try faultPoint("start.recorded") }
     lock.release()
     link?.started()
-    let status = try monitor.run(process) { status in end(status, startedAt, cgroup) }
+    let status = try monitor.run(process) { status in end(status, startedAt, cgroup, runtime) }
     return status.code
   }
 
   /// The container's cgroup with its limits. A limit that cannot be applied is said, or ends the start with
   /// `--strict-limits`.
   private func prepareCgroup(
-    _ spec: RuntimeSpec, warn: (String) -> Void
+    _ spec: RuntimeSpec, _ runtime: RuntimeChoice, warn: (String) -> Void
   ) throws(EngineError) -> CgroupPlacement {
+    // Another runtime makes root's cgroups of version 1 itself.
+    if runtime.external != nil, !engine.isRootless, !Cgroup.isUnified { return .none }
     // What a monitor left that was killed.
     if let old = try engine.containers.state(record.id)?.cgroup { CgroupPlacement(record: old).remove() }
     let cgroup = try Cgroup.prepare(
@@ -78,17 +81,18 @@ struct ContainerStart {
   }
 
   private func launch(
-    _ prepared: LaunchPreparation.Prepared, _ stdio: LaunchStdio, _ cgroup: CgroupPlacement
+    _ prepared: LaunchPreparation.Prepared, _ stdio: LaunchStdio, _ cgroup: CgroupPlacement, _ runtime: RuntimeChoice
   ) throws(EngineError) -> LaunchedProcess {
     var options = prepared.options
     options.cgroupProcs = cgroup.procsFiles
     options.cgroupView = cgroup.view
     do throws(EngineError) {
       guard let directory = try during(doing, { try cgroup.open() }) else {
-        return try Launcher.launch(prepared.spec, stdio: stdio, options: options)
+        return try runtime.launch(
+          prepared, stdio: stdio, options: options, cgroup: cgroup, isRoot: !engine.isRootless)
       }
       options.cgroup = directory.raw
-      return try Launcher.launch(prepared.spec, stdio: stdio, options: options)
+      return try runtime.launch(prepared, stdio: stdio, options: options, cgroup: cgroup, isRoot: !engine.isRootless)
     } catch {
       cgroup.remove()
       throw error
@@ -142,9 +146,10 @@ struct ContainerStart {
 
   /// Writes how the program ended, or removes the container that is to remove itself. There is nobody left to tell of a
   /// failure; what stays undone is seen by the next command and swept.
-  private func end(_ status: ExitStatus, _ startedAt: Timestamp, _ cgroup: CgroupPlacement) {
+  private func end(_ status: ExitStatus, _ startedAt: Timestamp, _ cgroup: CgroupPlacement, _ runtime: RuntimeChoice) {
     let containers = engine.containers
     let oomKilled = cgroup.wasOutOfMemory
+    runtime.end()
     cgroup.remove()
     do throws(EngineError) {
       try during(doing) { try faultPoint("monitor.ended") }

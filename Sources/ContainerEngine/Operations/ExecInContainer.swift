@@ -19,7 +19,8 @@ extension Engine {
     guard state.phase != .paused else {
       throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) is paused, unpause the container before exec")
     }
-    let prepared = try ExecPreparation(engine: self, record: record, program: program, doing: doing).prepare(request)
+    var prepared = try ExecPreparation(engine: self, record: record, program: program, doing: doing).prepare(request)
+    prepared.options.cgroupProcs = CgroupPlacement(record: state.cgroup).entryFiles
     return request.detached
       ? try execDetached(id, request, prepared) : try execAttached(record, request, prepared)
   }

@@ -15,6 +15,8 @@ struct LaunchPreparation {
     var spec: RuntimeSpec
     var options: LaunchOptions
     var warnings: [String]
+    /// The system call filter in the form of the spec, for another runtime only.
+    var filter: RuntimeSpec.Seccomp?
   }
 
   private var settings: ContainerSettings { record.settings }
@@ -51,7 +53,12 @@ struct LaunchPreparation {
     options.seccomp = try built.seccomp.program(
       bounding: built.spec.process.capabilities.bounding, doing: doing)
     if let umask = settings.umask { options.umask = umask }
-    return Prepared(spec: built.spec, options: options, warnings: built.warnings)
+    var prepared = Prepared(spec: built.spec, options: options, warnings: built.warnings)
+    if settings.runtime != nil {
+      prepared.filter = try built.seccomp.specification(
+        bounding: built.spec.process.capabilities.bounding, doing: doing)
+    }
+    return prepared
   }
 
   private func resolveUser(defaultUser: String?) throws(EngineError) -> ResolvedUser {

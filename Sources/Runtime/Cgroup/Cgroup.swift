@@ -20,6 +20,9 @@ package enum Cgroup {
   /// Where we and our siblings go when our cgroup becomes an inner one.
   static let leafName = "dhow-supervisor"
 
+  /// Only the unified hierarchy of version 2 is mounted.
+  package static var isUnified: Bool { CgroupHost.withoutMembership.isUnified }
+
   /// Makes the cgroup of a container and sets its limits; where none can be made, says so in `warning`.
   ///
   /// With no limit asked and nothing delegated nothing is done. Below a delegated cgroup v2 each container gets its own

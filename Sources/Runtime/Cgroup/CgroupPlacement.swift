@@ -42,6 +42,14 @@ package struct CgroupPlacement: Sendable, Equatable {
     directories.sorted { $0.key < $1.key }.map { $0.key.isEmpty ? $0.value : "\($0.key)=\($0.value)" }
   }
 
+  /// The path in the unified hierarchy, as other runtimes take it; nil under version 1 and without a cgroup.
+  package var unifiedPath: String? {
+    guard version == .unified, let directory = directories[""], directory.hasPrefix("/sys/fs/cgroup/") else {
+      return nil
+    }
+    return String(directory.dropFirst("/sys/fs/cgroup".utf8.count))
+  }
+
   package var isEmpty: Bool { directories.isEmpty }
 
   /// The cgroup.procs files into which the first process is written before it goes on; empty under version 2, where it
@@ -49,6 +57,9 @@ package struct CgroupPlacement: Sendable, Equatable {
   package var procsFiles: [String] {
     version == .controllers ? Set(directories.values).sorted().map { $0 + "/cgroup.procs" } : []
   }
+
+  /// The cgroup.procs files for a process that joins, under either version.
+  package var entryFiles: [String] { Set(directories.values).sorted().map { $0 + "/cgroup.procs" } }
 
   /// The directory for CLONE_INTO_CGROUP; nil under version 1 and without a cgroup.
   package func open() throws(SystemError) -> OwnedDescriptor? {
