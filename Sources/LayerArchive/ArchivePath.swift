@@ -4,8 +4,8 @@ internal import Glibc
 
 /// A cleaned path below a root: parent and name as two C strings in memory that is used again for the next entry.
 ///
-/// The rule (SECURITY C1): a leading `/` means the root; empty parts and `.` are dropped; `x/..` is dropped by its letters,
-/// without looking at the disk; `..` above the root is refused. Bytes are kept as they are.
+/// The rule (SECURITY C1): a leading `/` means the root; empty parts and `.` are dropped; `x/..` is dropped by its
+/// letters, without looking at the disk; `..` above the root is refused. Bytes are kept as they are.
 final class ArchivePath {
   /// The parent's parts joined by `/`, a zero, the name, a zero.
   private let storage = UnsafeMutablePointer<CChar>.allocate(capacity: capacity)
@@ -75,7 +75,9 @@ final class ArchivePath {
       for index in 0..<length { storage[count + index] = CChar(bitPattern: raw[position + index]) }
       count += length
     }
-    guard depth <= limits.depth else { throw failure.limit("\(shownPath(raw)) is more than \(limits.depth) levels deep") }
+    guard depth <= limits.depth else {
+      throw failure.limit("\(shownPath(raw)) is more than \(limits.depth) levels deep")
+    }
     split()
   }
 

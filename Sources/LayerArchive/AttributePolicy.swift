@@ -3,8 +3,8 @@ internal import CLinux
 internal import Glibc
 internal import LinuxKernel
 
-/// How overlayfs is told that a directory hides what is below it (Documentation/filesystems/overlayfs.rst): by a name that
-/// only root may write, or with the mount option `userxattr` by one that every owner may.
+/// How overlayfs is told that a directory hides what is below it (Documentation/filesystems/overlayfs.rst): by a name
+/// that only root may write, or with the mount option `userxattr` by one that every owner may.
 package enum OverlayMode: Sendable {
   case root, rootless
 
@@ -25,10 +25,10 @@ package enum OverlayMode: Sendable {
 
 /// The allow-list of extended attributes in both directions:
 ///   - `user.*`, except overlayfs's own names;
-///   - `security.capability` of version 2 or 3, always written as version 2: the kernel makes it version 3 with the owner of
-///     the namespace when that is not the first one (capabilities(7)), and gives version 2 back to that owner;
-///   - `system.posix_acl_access` and `system.posix_acl_default`, whose ids the kernel translates.
-/// Everything else, such as labels of a security module, belongs to the machine and not to the image.
+///   - `security.capability` of version 2 or 3, always written as version 2: the kernel makes it version 3 with the
+///     owner of the namespace when that is not the first one (capabilities(7)), and gives version 2 back to that owner;
+///   - `system.posix_acl_access` and `system.posix_acl_default`, whose ids the kernel translates. Everything else, such
+///     as labels of a security module, belongs to the machine and not to the image.
 enum AttributePolicy {
   static func isCarried(_ name: [UInt8]) -> Bool {
     if name.starts(with: Array("user.".utf8)) { return !name.starts(with: Array("user.overlay.".utf8)) }
@@ -49,8 +49,8 @@ enum AttributePolicy {
     return result
   }
 
-  /// Reads the attributes of an open file or directory that are carried, sorted by name. A filesystem without attributes has
-  /// none.
+  /// Reads the attributes of an open file or directory that are carried, sorted by name. A filesystem without
+  /// attributes has none.
   static func read(_ descriptor: Int32, shown: String) throws(SystemError) -> [(name: [UInt8], value: [UInt8])] {
     var list = [CChar](repeating: 0, count: 1024)
     var size = dhow_flistxattr(descriptor, &list, list.count)

@@ -1,8 +1,8 @@
 // Where bytes of archives come from: pulled, in one pass, never more than a buffer of them in memory.
 internal import Basics
+internal import Glibc
 internal import LinuxKernel
 package import OCI
-internal import Glibc
 
 /// A stream that is read once, front to back.
 package protocol ByteSource: AnyObject {
@@ -94,7 +94,9 @@ package struct ArchiveFailure: Sendable {
   package init(doing: String) { self.doing = doing }
 
   func corrupt(_ reason: String) -> EngineError { EngineError(.corrupt, doing, reason) }
-  func limit(_ reason: String, hint: String? = nil) -> EngineError { EngineError(.limitReached, doing, reason, hint: hint) }
+  func limit(_ reason: String, hint: String? = nil) -> EngineError {
+    EngineError(.limitReached, doing, reason, hint: hint)
+  }
   func unsupported(_ reason: String) -> EngineError { EngineError(.unsupported, doing, reason) }
   func system(_ error: SystemError) -> EngineError { error.engineError(doing) }
 }

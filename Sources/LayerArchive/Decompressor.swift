@@ -3,9 +3,9 @@ internal import Basics
 
 /// A source that gives the uncompressed bytes of another one; a source that is not compressed passes through.
 ///
-/// gzip, zstd, xz and bzip2, each also as several members or frames in a row. One layer of compression is taken off, never
-/// two. Bytes that follow the compressed data and are neither another member nor zeros are refused: readers disagree on
-/// them.
+/// gzip, zstd, xz and bzip2, each also as several members or frames in a row. One layer of compression is taken off,
+/// never two. Bytes that follow the compressed data and are neither another member nor zeros are refused: readers
+/// disagree on them.
 package final class Decompressor: ByteSource {
   package enum Method: String, Sendable { case none, gzip, zstd, xz, bzip2 }
 

@@ -13,8 +13,8 @@ package struct ExtractionResult: Sendable, Equatable {
   package var notes: [String]
 }
 
-/// What a layer says only together with the layers below it; `LayerCompletion` settles it when those are there, so that all
-/// layers of an image can be unpacked at the same time.
+/// What a layer says only together with the layers below it; `LayerCompletion` settles it when those are there, so that
+/// all layers of an image can be unpacked at the same time.
 package struct UnresolvedEntries: Sendable, Equatable {
   /// Directories that no entry describes: parents of entries, and the root. They are 0755 of root until then.
   package var impliedDirectories: [[UInt8]] = []
@@ -47,15 +47,16 @@ struct ExtractionNotes {
       switch sort {
       case .device: return "left out the device node \(first)\(others): containers get theirs from the engine"
       case .attribute: return "left out the extended attribute \(safeText(first))\(others)"
-      case .unsupportedAttribute: return "the filesystem has no extended attribute \(safeText(first)): left out\(others)"
+      case .unsupportedAttribute:
+        return "the filesystem has no extended attribute \(safeText(first)): left out\(others)"
       case .aufs: return "left out aufs's own file \(first)\(others)"
       }
     }
   }
 }
 
-/// The directories' metadata, applied when all else is written: their times would not stay, and one without write permission
-/// could not be filled.
+/// The directories' metadata, applied when all else is written: their times would not stay, and one without write
+/// permission could not be filled.
 struct DirectoryLedger {
   private struct Record {
     var start: Int
@@ -92,8 +93,8 @@ struct DirectoryLedger {
     paths.append(contentsOf: path)
   }
 
-  /// Children before their parents, and of several records of one path the last. What is no directory any more is passed by.
-  /// Answers the directories that no entry describes, parents first.
+  /// Children before their parents, and of several records of one path the last. What is no directory any more is
+  /// passed by. Answers the directories that no entry describes, parents first.
   mutating func apply(_ extractor: LayerExtractor) throws -> [[UInt8]] {
     if !hasRoot { addImplied([]) }
     let order = paths.withUnsafeBytes { bytes in

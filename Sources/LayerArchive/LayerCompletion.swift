@@ -5,9 +5,9 @@ internal import Glibc
 internal import LinuxKernel
 
 package enum LayerCompletion {
-  /// Settles what the extraction of a layer left open, by what `lower` shows: directories that the archive only implies get
-  /// the metadata of those below, hard links to files of lower layers become copies of them, an opaque root becomes a
-  /// whiteout of each name below. Without lower layers a link's target is missing, which is an error.
+  /// Settles what the extraction of a layer left open, by what `lower` shows: directories that the archive only implies
+  /// get the metadata of those below, hard links to files of lower layers become copies of them, an opaque root becomes
+  /// a whiteout of each name below. Without lower layers a link's target is missing, which is an error.
   package static func complete(
     _ layer: Int32, _ unresolved: UnresolvedEntries, lower: LowerChain, mode: OverlayMode, failure: ArchiveFailure
   ) throws {

@@ -17,9 +17,9 @@ package struct LayerChange: Equatable, Sendable {
 }
 
 package enum LayerDiff {
-  /// The changes that an overlay's upper directory holds, sorted by path. A directory counts as changed when something in it
-  /// is, or its own owner or mode; what only overlayfs copied up on its way does not. Of a directory that was removed, and of
-  /// one that was replaced, the removal is said and not each thing that went with it.
+  /// The changes that an overlay's upper directory holds, sorted by path. A directory counts as changed when something
+  /// in it is, or its own owner or mode; what only overlayfs copied up on its way does not. Of a directory that was
+  /// removed, and of one that was replaced, the removal is said and not each thing that went with it.
   /// - Parameter stubs: paths where the engine mounts something; what it made there only to mount on is no change.
   package static func changes(
     upper: Int32, lower: LowerChain, mode: OverlayMode, stubs: Set<[UInt8]> = [], failure: ArchiveFailure
@@ -45,7 +45,8 @@ package enum LayerDiff {
       throw failure.system(error)
     }
     // One that the program filled meanwhile is there for good; the deepest first, so that its parents see it.
-    for path in stubDirectories.reversed() where changes.keys.contains(where: { $0.starts(with: path + [UInt8(ascii: "/")]) }) {
+    for path in stubDirectories.reversed()
+    where changes.keys.contains(where: { $0.starts(with: path + [UInt8(ascii: "/")]) }) {
       changes[path] = .added
     }
     // A directory with a change in it is one too.

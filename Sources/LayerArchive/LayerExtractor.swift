@@ -7,17 +7,17 @@ internal import LinuxKernel
 /// Unpacks one layer below one directory, by descriptors, following no link of the archive's (SECURITY C1–C11).
 ///
 /// One rule for each case that archives leave open:
-///   - A part of an entry's parent that this layer has made something else than a directory is an error: docker would follow
-///     a link there, and a tree that is safe and one that means the same cannot both be had. What a *lower* layer has there
-///     does not matter: the layer's own directory hides it, as in docker.
-///   - Of entries of one name the last counts, whatever the first was, with all below it; only a directory over a directory
-///     keeps its content. That is docker's rule.
-///   - A whiteout hides what lower layers have and nothing of its own layer, before or after it (OCI image spec, layer.md);
-///     a directory of the same name becomes opaque.
-///   - `.wh.`, `.wh..`, `.wh...`, a whiteout of a whiteout, one that is a directory, and a `.wh.` part in the middle of a
-///     path are refused. aufs's own names at the root are left out.
-///   - A hard link's target is a file, link or FIFO that this layer has already, or else a file of a lower layer, which is
-///     copied (`LayerCompletion`). The link's own metadata is not looked at: it is the target's.
+///   - A part of an entry's parent that this layer has made something else than a directory is an error: docker would
+///     follow a link there, and a tree that is safe and one that means the same cannot both be had. What a *lower*
+///     layer has there does not matter: the layer's own directory hides it, as in docker.
+///   - Of entries of one name the last counts, whatever the first was, with all below it; only a directory over a
+///     directory keeps its content. That is docker's rule.
+///   - A whiteout hides what lower layers have and nothing of its own layer, before or after it (OCI image spec,
+///     layer.md); a directory of the same name becomes opaque.
+///   - `.wh.`, `.wh..`, `.wh...`, a whiteout of a whiteout, one that is a directory, and a `.wh.` part in the middle of
+///     a path are refused. aufs's own names at the root are left out.
+///   - A hard link's target is a file, link or FIFO that this layer has already, or else a file of a lower layer, which
+///     is copied (`LayerCompletion`). The link's own metadata is not looked at: it is the target's.
 ///   - Device nodes and attributes that are not carried (`AttributePolicy`) are left out, with one note each.
 package final class LayerExtractor {
   package enum Ownership: Sendable {
@@ -153,7 +153,9 @@ package final class LayerExtractor {
     while written < bytes.count {
       let rest = bytes.count - written
       let count =
-        if let offset { pwrite(file, bytes.baseAddress.map { $0 + written }, rest, off_t(offset) + off_t(written)) } else {
+        if let offset {
+          pwrite(file, bytes.baseAddress.map { $0 + written }, rest, off_t(offset) + off_t(written))
+        } else {
           Glibc.write(file, bytes.baseAddress.map { $0 + written }, rest)
         }
       if count < 0, errno == EINTR { continue }
@@ -190,7 +192,10 @@ package final class LayerExtractor {
   }
 
   private func setTimes(_ seconds: Int64, _ nanoseconds: Int32) throws {
-    let times = [timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds)), timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds))]
+    let times = [
+      timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds)),
+      timespec(tv_sec: Int(seconds), tv_nsec: Int(nanoseconds)),
+    ]
     guard utimensat(parent, path.name, times, AT_SYMLINK_NOFOLLOW) == 0 else { throw error("utimens") }
   }
 
@@ -233,7 +238,9 @@ package final class LayerExtractor {
     }
     let hidden = path.name + 4
     let isMalformed = hidden[0] == 0 || strcmp(hidden, ".") == 0 || strcmp(hidden, "..") == 0
-    if isMalformed || ArchivePath.hasWhiteoutPrefix(hidden) { throw failure.corrupt("\(path.shown) is no valid whiteout") }
+    if isMalformed || ArchivePath.hasWhiteoutPrefix(hidden) {
+      throw failure.corrupt("\(path.shown) is no valid whiteout")
+    }
     if mknodat(parent, hidden, S_IFCHR, 0) == 0 { return }
     guard errno == EEXIST else { throw error("mknod") }
     let directory = openat(parent, hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -381,7 +388,10 @@ package final class LayerExtractor {
     throw EngineError(
       .limitReached, failure.doing,
       "\(shown()) belongs to the \(kind) id \(id), and you have the ids 0 to \(range.count - 1)",
-      hint: "give yourself \(id) subordinate ids in /etc/sub\(kind == "user" ? "uid" : "gid"), or use an image with smaller ids")
+      hint:
+        "give yourself \(id) subordinate ids in /etc/sub\(kind == "user" ? "uid" : "gid"), "
+        + "or use an image with smaller ids"
+    )
   }
 
   private func setAttribute(_ name: [UInt8], _ value: [UInt8], of file: Int32, shown: () -> String) throws {
@@ -398,7 +408,8 @@ package final class LayerExtractor {
     switch errno {
     case EOPNOTSUPP: notes.add(.unsupportedAttribute, String(decoding: name, as: UTF8.self))
     // Malformed ACLs, and what one may not set without privileges in a squashed tree.
-    case EINVAL where AttributePolicy.isACL(name): notes.add(.attribute, "\(String(decoding: name, as: UTF8.self)) of \(shown())")
+    case EINVAL where AttributePolicy.isACL(name):
+      notes.add(.attribute, "\(String(decoding: name, as: UTF8.self)) of \(shown())")
     case EPERM where options.ownership == .squashed: notes.add(.attribute, String(decoding: name, as: UTF8.self))
     default: throw failure.system(SystemError("setxattr", shown()))
     }
@@ -412,7 +423,8 @@ package final class LayerExtractor {
     let free = Int64(clamping: status.f_bavail).multipliedReportingOverflow(by: Int64(status.f_frsize)).partialValue
     if free - wanted < options.limits.freeBytes {
       throw failure.limit(
-        "the filesystem has only \(free >> 20) MiB left at \(path.shown)", hint: "make room, for example with: dhow image prune")
+        "the filesystem has only \(free >> 20) MiB left at \(path.shown)",
+        hint: "make room, for example with: dhow image prune")
     }
     if status.f_files > 0, status.f_favail < options.limits.freeInodes {
       throw failure.limit("the filesystem has no inodes left", hint: "make room, for example with: dhow image prune")

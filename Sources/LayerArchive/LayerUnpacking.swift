@@ -14,9 +14,9 @@ package struct UnpackedLayer: Sendable {
 }
 
 package enum LayerUnpacking {
-  /// Hashes, uncompresses, hashes again and unpacks a blob as it streams by; `copy` is given its bytes as they came, for
-  /// storing them. Nothing is known to be right before the caller has compared the digests: until then the tree belongs in
-  /// staging (SECURITY B1, B10).
+  /// Hashes, uncompresses, hashes again and unpacks a blob as it streams by; `copy` is given its bytes as they came,
+  /// for storing them. Nothing is known to be right before the caller has compared the digests: until then the tree
+  /// belongs in staging (SECURITY B1, B10).
   package static func unpack(
     _ source: any ByteSource, into root: Int32, options: LayerExtractor.Options, doing: String,
     copy: ((UnsafeRawBufferPointer) throws -> Void)? = nil

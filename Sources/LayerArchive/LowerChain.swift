@@ -3,8 +3,8 @@ internal import CLinux
 internal import Glibc
 package import LinuxKernel
 
-/// The trees of lower layers, topmost first, looked into as overlayfs would merge them: whiteouts and opaque directories
-/// hide what is below, links are never followed.
+/// The trees of lower layers, topmost first, looked into as overlayfs would merge them: whiteouts and opaque
+/// directories hide what is below, links are never followed.
 package struct LowerChain: Sendable {
   private let layers: [Int32]
   private let mode: OverlayMode

@@ -32,7 +32,8 @@ struct PaxRecords {
       else { throw failure.corrupt("a pax header is malformed") }
       let end = position + Int(length)
       try take(
-        String(decoding: bytes[space + 1..<equals], as: UTF8.self), bytes[space + 1..<equals], bytes[equals + 1..<end - 1],
+        String(decoding: bytes[space + 1..<equals], as: UTF8.self), bytes[space + 1..<equals],
+        bytes[equals + 1..<end - 1],
         limits: limits, failure: failure)
       position = end
     }

@@ -47,7 +47,8 @@ package struct TarEntry {
 extension TarEntry {
   /// An entry to be written.
   package init(
-    _ kind: Kind, _ path: [UInt8], mode: UInt32, uid: Int64 = 0, gid: Int64 = 0, size: Int64 = 0, mtimeSeconds: Int64 = 0,
+    _ kind: Kind, _ path: [UInt8], mode: UInt32, uid: Int64 = 0, gid: Int64 = 0, size: Int64 = 0,
+    mtimeSeconds: Int64 = 0,
     linkTarget: [UInt8] = []
   ) {
     self.kind = kind

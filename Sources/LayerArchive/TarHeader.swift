@@ -1,4 +1,5 @@
-// The 512 bytes in front of each entry (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format").
+// The 512 bytes in front of each entry (POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar
+// Format").
 
 /// A view of one header block; valid as long as the bytes it looks at.
 struct TarHeader {
@@ -61,8 +62,8 @@ struct TarHeader {
     path.append(contentsOf: text(0, 100))
   }
 
-  /// A number in octal digits, or in base 256 when the first bit is set (GNU, star); an empty field is 0. Nil for anything
-  /// else: what one reader takes for a number and another one does not is refused.
+  /// A number in octal digits, or in base 256 when the first bit is set (GNU, star); an empty field is 0. Nil for
+  /// anything else: what one reader takes for a number and another one does not is refused.
   func number(_ offset: Int, _ count: Int) -> Int64? {
     let first = bytes[offset]
     if first & 0x80 != 0 { return binary(offset, count, negative: first & 0x40 != 0) }

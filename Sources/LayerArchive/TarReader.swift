@@ -5,11 +5,11 @@
 //   - numbers must be numbers, checksums right, sizes not negative, names without zero bytes;
 //   - a pax record outranks the header's field; where a pax size differs from a header that also has one, or a pax path
 //     meets a GNU long name, the archive is refused;
-//   - links have no content whatever their size says (both readers agree); other entries that cannot have content
-//     must not have a size;
+//   - links have no content whatever their size says (both readers agree); other entries that cannot have content must
+//     not have a size;
 //   - a global pax header may hold only comments: docker ignores global headers, GNU tar obeys them;
-//   - the archive ends at two blocks of zeros or, as both accept, at the end of the stream where a header could be. What
-//     follows is hashed and not read. One lone block of zeros before more is refused.
+//   - the archive ends at two blocks of zeros or, as both accept, at the end of the stream where a header could be.
+//     What follows is hashed and not read. One lone block of zeros before more is refused.
 internal import Basics
 
 package final class TarReader {
@@ -67,13 +67,15 @@ package final class TarReader {
         return true
       }
     }
-    guard pax.isEmpty, longName == nil, longLink == nil else { throw failure.corrupt("it ends after a header of headers") }
+    guard pax.isEmpty, longName == nil, longLink == nil else {
+      throw failure.corrupt("it ends after a header of headers")
+    }
     archiveEnded = true
     return false
   }
 
-  /// The next stored piece of the entry's content, with its place in the file; nil at the end. The bytes are valid until
-  /// the next call. Places between the pieces are holes.
+  /// The next stored piece of the entry's content, with its place in the file; nil at the end. The bytes are valid
+  /// until the next call. Places between the pieces are holes.
   package func nextPiece() throws -> (offset: Int64, bytes: UnsafeRawBufferPointer)? {
     guard remaining > 0 else { return nil }
     if start == end { try refill() }

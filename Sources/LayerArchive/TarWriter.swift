@@ -2,9 +2,9 @@
 internal import Basics
 internal import Glibc
 
-/// Writes ustar headers, with a pax header in front only of what ustar cannot say: long names, large numbers, parts of a
-/// second, extended attributes. Owners are numbers; there are no names of users, no times of access or change, no padding
-/// that depends on the machine.
+/// Writes ustar headers, with a pax header in front only of what ustar cannot say: long names, large numbers, parts of
+/// a second, extended attributes. Owners are numbers; there are no names of users, no times of access or change, no
+/// padding that depends on the machine.
 package final class TarWriter {
   private let sink: (UnsafeRawBufferPointer) throws -> Void
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)

@@ -12,9 +12,10 @@ package enum TreeArchive {
     case overlayUpper(OverlayMode)
   }
 
-  /// Writes everything below a directory, sorted, links as links, files of several names once, what is removed or shortened
-  /// meanwhile as it was found. Sockets are left out. `excluding` are paths without a leading slash that are left out with
-  /// all below them. The archive is not ended: `TarWriter.finish` does that. Answers notes, a sentence each.
+  /// Writes everything below a directory, sorted, links as links, files of several names once, what is removed or
+  /// shortened meanwhile as it was found. Sockets are left out. `excluding` are paths without a leading slash that are
+  /// left out with all below them. The archive is not ended: `TarWriter.finish` does that. Answers notes, a sentence
+  /// each.
   package static func write(
     _ root: Int32, as source: Source, to writer: TarWriter, excluding: Set<[UInt8]> = [], failure: ArchiveFailure
   ) throws -> [String] {
@@ -57,7 +58,8 @@ private struct Archive {
     var result: [String] = []
     if sockets > 0 { result.append("left out \(sockets) socket\(sockets == 1 ? "" : "s")") }
     if shortened > 0 {
-      result.append("\(shortened) file\(shortened == 1 ? "" : "s") became shorter while being read: filled up with zeros")
+      result.append(
+        "\(shortened) file\(shortened == 1 ? "" : "s") became shorter while being read: filled up with zeros")
     }
     return result
   }
@@ -78,7 +80,8 @@ private struct Archive {
 
   private func entry(_ kind: TarEntry.Kind, _ item: TreeItem, linkTarget: [UInt8] = []) -> TarEntry {
     var entry = TarEntry(
-      kind, item.path, mode: item.status.st_mode & 0o7777, uid: Int64(item.status.st_uid), gid: Int64(item.status.st_gid),
+      kind, item.path, mode: item.status.st_mode & 0o7777, uid: Int64(item.status.st_uid),
+      gid: Int64(item.status.st_gid),
       mtimeSeconds: Int64(item.status.st_mtim.tv_sec), linkTarget: linkTarget)
     entry.mtimeNanoseconds = Int32(item.status.st_mtim.tv_nsec)
     return entry
@@ -107,7 +110,8 @@ private struct Archive {
     try writer.begin(entry)
     var remaining = entry.size
     while remaining > 0 {
-      let space = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<Int(min(remaining, Int64(buffer.bytes.count)))])
+      let space = UnsafeMutableRawBufferPointer(
+        rebasing: buffer.bytes[..<Int(min(remaining, Int64(buffer.bytes.count)))])
       let count = try File.read(file.raw, into: space, shown: item.shown)
       if count == 0 {
         shortened += 1
@@ -152,8 +156,8 @@ private struct Archive {
 
 /// What an overlay's upper directory may hold beside files.
 enum OverlayUpper {
-  /// A renamed directory that only names its origin cannot be told apart from the new directory it looks like; containers'
-  /// overlays are mounted with `redirect_dir=off`, so this is another program's tree.
+  /// A renamed directory that only names its origin cannot be told apart from the new directory it looks like;
+  /// containers' overlays are mounted with `redirect_dir=off`, so this is another program's tree.
   static func refuseRedirect(
     _ directory: Int32, _ mode: OverlayMode, _ item: TreeItem, _ failure: ArchiveFailure
   ) throws {

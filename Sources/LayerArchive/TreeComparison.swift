@@ -15,10 +15,10 @@ package struct LayerDamage: Equatable, Sendable {
 }
 
 package enum LayerVerification {
-  /// Unpacks a layer's blob once more, into the empty directory `scratch`, and compares the extracted tree with it. All the
-  /// rules for ambiguous archives hold by themselves, and a damaged tree can be replaced by the fresh one. Digests are the
-  /// caller's to compare. What `LayerCompletion` settled is not compared: that is the metadata of directories that the
-  /// archive only implies, and names that came from lower layers.
+  /// Unpacks a layer's blob once more, into the empty directory `scratch`, and compares the extracted tree with it. All
+  /// the rules for ambiguous archives hold by themselves, and a damaged tree can be replaced by the fresh one. Digests
+  /// are the caller's to compare. What `LayerCompletion` settled is not compared: that is the metadata of directories
+  /// that the archive only implies, and names that came from lower layers.
   package static func damages(
     of layer: Int32, blob: any ByteSource, scratch: Int32, options: LayerExtractor.Options, doing: String
   ) throws -> (damages: [LayerDamage], fresh: UnpackedLayer) {
@@ -32,8 +32,9 @@ package enum LayerVerification {
 }
 
 package enum TreeComparison {
-  /// The differences of `actual` from `expected`: names, kinds, owners, modes, times of modification, extended attributes,
-  /// opaque marks, link targets, sizes, contents, and which names are one file. Of `settled` paths only that they exist.
+  /// The differences of `actual` from `expected`: names, kinds, owners, modes, times of modification, extended
+  /// attributes, opaque marks, link targets, sizes, contents, and which names are one file. Of `settled` paths only
+  /// that they exist.
   package static func damages(
     expected: Int32, actual: Int32, mode: OverlayMode, failure: ArchiveFailure, settled: Set<[UInt8]> = [],
     ignoringExtras: Bool = false
@@ -90,14 +91,17 @@ private struct Comparison {
     }
     if isWhiteoutStatus(status) { return false }
     if settled.contains(item.path) { return true }
-    if status.st_uid != item.status.st_uid || status.st_gid != item.status.st_gid { note(item.path, "has another owner") }
+    if status.st_uid != item.status.st_uid || status.st_gid != item.status.st_gid {
+      note(item.path, "has another owner")
+    }
     if item.kind != S_IFLNK, status.st_mode != item.status.st_mode { note(item.path, "has another mode") }
     if status.st_mtim.tv_sec != item.status.st_mtim.tv_sec || status.st_mtim.tv_nsec != item.status.st_mtim.tv_nsec {
       note(item.path, "has another time of modification")
     }
     switch item.kind {
     case S_IFREG: try compareFile(item, status, lower)
-    case S_IFDIR: try compareAttributes(item, try item.open(O_RDONLY | O_DIRECTORY).take(), lower, O_RDONLY | O_DIRECTORY)
+    case S_IFDIR:
+      try compareAttributes(item, try item.open(O_RDONLY | O_DIRECTORY).take(), lower, O_RDONLY | O_DIRECTORY)
     case S_IFLNK: try compareTarget(item, opened.raw)
     default: break
     }
@@ -129,7 +133,9 @@ private struct Comparison {
     _ item: TreeItem, _ descriptor: Int32, _ lower: LowerChain, _ flags: Int32, content: Bool = false
   ) throws {
     let expected = OwnedDescriptor(owning: descriptor)
-    guard let actual = try lower.openAsIs(item.path, flags: flags | O_NONBLOCK) else { return note(item.path, "is missing") }
+    guard let actual = try lower.openAsIs(item.path, flags: flags | O_NONBLOCK) else {
+      return note(item.path, "is missing")
+    }
     let before = try AttributePolicy.read(expected.raw, shown: item.shown)
     let now = try AttributePolicy.read(actual.raw, shown: item.shown)
     let isSame = before.elementsEqual(now) { $0.name == $1.name && $0.value == $1.value }
@@ -155,7 +161,9 @@ private struct Comparison {
         got += more
       }
       if count == 0 { return true }
-      guard let one = first.baseAddress, let two = second.baseAddress, memcmp(one, two, count) == 0 else { return false }
+      guard let one = first.baseAddress, let two = second.baseAddress, memcmp(one, two, count) == 0 else {
+        return false
+      }
     }
   }
 }

@@ -21,7 +21,9 @@ struct TreeItem {
     let opened = OwnedDescriptor(owning: raw)
     var now = stat()
     try systemCall("stat", shown) { fstat(raw, &now) }
-    guard now.st_ino == status.st_ino, now.st_dev == status.st_dev else { throw SystemError("open", shown, errno: EBUSY) }
+    guard now.st_ino == status.st_ino, now.st_dev == status.st_dev else {
+      throw SystemError("open", shown, errno: EBUSY)
+    }
     return opened
   }
 
@@ -32,8 +34,8 @@ struct TreeItem {
   }
 }
 
-/// A walk by descriptors: parents before children, names by the order of their bytes, links not followed, one descriptor open
-/// whatever the depth.
+/// A walk by descriptors: parents before children, names by the order of their bytes, links not followed, one
+/// descriptor open whatever the depth.
 enum TreeWalk {
   private struct Frame {
     let names: NameList
@@ -43,8 +45,8 @@ enum TreeWalk {
     let pathCount: Int
   }
 
-  /// Visits everything below a directory; the answer of a visit to a directory says whether to go into it. What vanishes
-  /// while the walk looks is passed by.
+  /// Visits everything below a directory; the answer of a visit to a directory says whether to go into it. What
+  /// vanishes while the walk looks is passed by.
   static func visit(_ root: Int32, _ body: (TreeItem) throws -> Bool) throws {
     var current = try File.open(at: root, ".", O_RDONLY | O_DIRECTORY).take()
     defer { close(current) }

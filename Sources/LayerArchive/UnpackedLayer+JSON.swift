@@ -31,7 +31,8 @@ extension UnpackedLayer {
     var open = UnresolvedEntries()
     for text in try fields.strings("implied") { open.impliedDirectories.append(try path(text)) }
     for pair in try fields.array("links") {
-      guard let texts = pair.arrayValue, texts.count == 2, let from = texts[0].stringValue, let to = texts[1].stringValue
+      guard let texts = pair.arrayValue, texts.count == 2, let from = texts[0].stringValue,
+        let to = texts[1].stringValue
       else { throw fields.failure("links", "has an entry that is no pair") }
       open.links.append((path: try path(from), target: try path(to)))
     }

@@ -2,8 +2,8 @@
 internal import Basics
 internal import CNettle
 
-/// A SHA-256 digest in the making (FIPS 180-4, by nettle, which uses the processor's instructions). A value: a copy goes on
-/// by itself.
+/// A SHA-256 digest in the making (FIPS 180-4, by nettle, which uses the processor's instructions). A value: a copy
+/// goes on by itself.
 package struct SHA256Stream: Sendable {
   private var context = sha256_ctx()
   /// Bytes seen so far.

@@ -56,7 +56,9 @@ struct ImageArchiveTests {
   }
 
   /// Loads an archive that must be refused with these words, leaving nothing; canaries live.
-  private func expectRefused(_ archive: [UInt8], naming word: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+  private func expectRefused(_ archive: [UInt8], naming word: String, sourceLocation: SourceLocation = #_sourceLocation)
+    throws
+  {
     let canaries = try CanaryTree()
     try withStore { (store: Store) throws in
       // Whatever a store has from its first use on, it has before.
@@ -69,7 +71,8 @@ struct ImageArchiveTests {
           expectRefusal(outcome, status: 1, naming: word, sourceLocation: sourceLocation)
         }, sourceLocation: sourceLocation)
       #expect(
-        try store.must("images", "--format", "{{.Repository}}:{{.Tag}}").out == "other:image", sourceLocation: sourceLocation)
+        try store.must("images", "--format", "{{.Repository}}:{{.Tag}}").out == "other:image",
+        sourceLocation: sourceLocation)
     }
     #expect(try canaries.damages() == [], sourceLocation: sourceLocation)
   }
@@ -167,7 +170,9 @@ struct ImageArchiveTests {
       var builder = TarBuilder()
       builder.file(Array((SHA256Stream.hex(archive.config) + ".json").utf8), archive.config)
       builder.symlink("layer0/layer.tar", to: target)
-      builder.file("manifest.json", "[{\"Config\":\"\(SHA256Stream.hex(archive.config)).json\",\"Layers\":[\"layer0/layer.tar\"]}]")
+      builder.file(
+        "manifest.json", "[{\"Config\":\"\(SHA256Stream.hex(archive.config)).json\",\"Layers\":[\"layer0/layer.tar\"]}]"
+      )
       try expectRefused(builder.ended, naming: "is no file in it")
     }
     // docker before 25 wrote a layer of several images once.
@@ -175,7 +180,8 @@ struct ImageArchiveTests {
     builder.file(Array((SHA256Stream.hex(archive.config) + ".json").utf8), archive.config)
     builder.symlink("layer0/layer.tar", to: "../shared/layer.tar")
     builder.file(Array("shared/layer.tar".utf8), archive.layers[0])
-    builder.file("manifest.json", "[{\"Config\":\"\(SHA256Stream.hex(archive.config)).json\",\"Layers\":[\"layer0/layer.tar\"]}]")
+    builder.file(
+      "manifest.json", "[{\"Config\":\"\(SHA256Stream.hex(archive.config)).json\",\"Layers\":[\"layer0/layer.tar\"]}]")
     try withStore { (store: Store) throws in
       #expect(try store.must("load", input: builder.ended).out == "Loaded image ID: \(archive.id)")
     }
@@ -200,7 +206,8 @@ struct ImageArchiveTests {
 
   @Test func `a layer that breaks out is refused, with all of its image`() throws {
     let bad = Archive.layer { $0.file("../../../escape", "x") }
-    try expectRefused(Archive([Archive.layer { $0.file("a", "1") }, bad]).bytes, naming: "leads out of the archive's root")
+    try expectRefused(
+      Archive([Archive.layer { $0.file("a", "1") }, bad]).bytes, naming: "leads out of the archive's root")
     // Large enough for worker processes.
     let large = Archive.layer { $0.file([0x61], [UInt8](repeating: 1, count: 5 << 20)) }
     try expectRefused(Archive([large, bad]).bytes, naming: "leads out of the archive's root")
@@ -228,7 +235,8 @@ struct ImageArchiveTests {
       let container = try store.must("create", "--network", "none", "made:up").out
       let exported = try store.must("export", container).stdout
       let names = try mustRun(["tar", "-t"], input: exported).lines
-      #expect(names.contains("shared/file3") && !names.contains("shared/file2") && !names.contains { $0.contains(".wh.") })
+      #expect(
+        names.contains("shared/file3") && !names.contains("shared/file2") && !names.contains { $0.contains(".wh.") })
     }
   }
 
@@ -247,11 +255,15 @@ struct ImageArchiveTests {
     let ids = [String(repeating: "a", count: 64), String(repeating: "b", count: 64)]
     func archive(_ top: String, parent: String) -> [UInt8] {
       var builder = TarBuilder()
-      builder.file("\(ids[0])/json", "{\"id\":\"\(ids[0])\",\"created\":\"2014-01-01T00:00:00Z\",\"container_config\":{\"Cmd\":[\"sh\",\"-c\",\"one\"]}}")
+      builder.file(
+        "\(ids[0])/json",
+        "{\"id\":\"\(ids[0])\",\"created\":\"2014-01-01T00:00:00Z\",\"container_config\":{\"Cmd\":[\"sh\",\"-c\",\"one\"]}}"
+      )
       builder.file(Array("\(ids[0])/layer.tar".utf8), one)
       builder.file(
         "\(ids[1])/json",
-        "{\"id\":\"\(ids[1])\",\"parent\":\"\(parent)\",\"created\":\"2014-01-02T00:00:00Z\",\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"Cmd\":[\"/two\"]}}")
+        "{\"id\":\"\(ids[1])\",\"parent\":\"\(parent)\",\"created\":\"2014-01-02T00:00:00Z\",\"os\":\"linux\",\"architecture\":\"amd64\",\"config\":{\"Cmd\":[\"/two\"]}}"
+      )
       builder.file(Array("\(ids[1])/layer.tar".utf8), two)
       builder.file("repositories", "{\"old/image\":{\"v1\":\"\(top)\"}}")
       return builder.ended
@@ -260,7 +272,8 @@ struct ImageArchiveTests {
       #expect(try store.must("load", input: archive(ids[1], parent: ids[0])).out == "Loaded image: old/image:v1")
       let layers = try store.must("image", "inspect", "--format", "{{json .RootFS.Layers}}", "old/image:v1").out
       #expect(layers == "[\"sha256:\(SHA256Stream.hex(one))\",\"sha256:\(SHA256Stream.hex(two))\"]")
-      #expect(try store.must("image", "inspect", "--format", "{{json .Config.Cmd}}", "old/image:v1").out == "[\"/two\"]")
+      #expect(
+        try store.must("image", "inspect", "--format", "{{json .Config.Cmd}}", "old/image:v1").out == "[\"/two\"]")
     }
     try expectRefused(archive("../../etc", parent: ids[0]), naming: "is no id of a layer")
     try expectRefused(archive(ids[1], parent: ids[1]), naming: "do not end")
@@ -334,11 +347,15 @@ struct ImageArchiveTests {
         "HEALTHCHECK --interval=1m30s CMD true", "-m", "made here", "-", "imported:v1", input: layer
       ).out
       #expect(id.hasPrefix("sha256:"))
-      func inspect(_ template: String) throws -> String { try store.must("image", "inspect", "--format", template, "imported:v1").out }
+      func inspect(_ template: String) throws -> String {
+        try store.must("image", "inspect", "--format", template, "imported:v1").out
+      }
       #expect(try inspect("{{.Id}}") == id)
-      #expect(try inspect("{{json .Config.Cmd}} {{json .Config.Env}} {{.Config.WorkingDir}} {{.Config.User}}")
-        == "[\"/file\",\"x\"] [\"A=1\",\"B=two words\",\"OLD=some words\"] /srv 5")
-      #expect(try inspect("{{json .Config.Healthcheck}}") == "{\"Test\":[\"CMD-SHELL\",\"true\"],\"Interval\":90000000000}")
+      #expect(
+        try inspect("{{json .Config.Cmd}} {{json .Config.Env}} {{.Config.WorkingDir}} {{.Config.User}}")
+          == "[\"/file\",\"x\"] [\"A=1\",\"B=two words\",\"OLD=some words\"] /srv 5")
+      #expect(
+        try inspect("{{json .Config.Healthcheck}}") == "{\"Test\":[\"CMD-SHELL\",\"true\"],\"Interval\":90000000000}")
       #expect(try store.must("history", "--format", "{{.Comment}}", "imported:v1").out == "made here")
       for (change, word) in [
         ("RUN x", "RUN is no instruction"), ("ENV", "needs an argument"), ("EXPOSE 99999", "is no port"),
@@ -367,7 +384,8 @@ struct ImageArchiveTests {
   @Test(.runsContainers) func `export gives the merged tree as the container sees it`() throws {
     try withStore { (store: Store) throws in
       try store.loadBusybox()
-      let script = "echo new > /new; ln /new /hard; ln -s new /soft; rm /bin/vi; chown 5:6 /new; chmod 4755 /new; mkdir -m 1777 /d"
+      let script =
+        "echo new > /new; ln /new /hard; ln -s new /soft; rm /bin/vi; chown 5:6 /new; chmod 4755 /new; mkdir -m 1777 /d"
       try store.must("run", "--name", "box", "--network", "none", "busybox", "sh", "-c", script)
       let before = try store.holdings()
       let exported = try store.must("export", "box").stdout

@@ -32,7 +32,9 @@ import Testing
     (.gzip, ["gzip", "-c"]), (.zstd, ["zstd", "-c"]), (.xz, ["xz", "-c"]), (.bzip2, ["bzip2", "-c"]),
   ]
 
-  @Test(arguments: methods) func `each method is found by its first bytes`(method: Decompressor.Method, command: [String]) throws {
+  @Test(arguments: methods) func `each method is found by its first bytes`(
+    method: Decompressor.Method, command: [String]
+  ) throws {
     let bytes = try compressed(Self.sample, command)
     for step in [Int.max, 1] {
       let result = try uncompressed(bytes, step: step)

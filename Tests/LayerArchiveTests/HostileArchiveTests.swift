@@ -212,7 +212,9 @@ import Testing
     ArchiveCase("char 0:0 is no whiteout", .tree([])) { $0.device("x", major: 0, minor: 0) },
   ]
 
-  @Test(arguments: whiteouts) func `whiteouts mean what the image spec says`(test: ArchiveCase) throws { try check(test) }
+  @Test(arguments: whiteouts) func `whiteouts mean what the image spec says`(test: ArchiveCase) throws {
+    try check(test)
+  }
 
   static let duplicates: [ArchiveCase] = [
     ArchiveCase("file, file", .tree(["f 600 x two"])) {
@@ -260,7 +262,9 @@ import Testing
     },
   ]
 
-  @Test(arguments: duplicates) func `of several entries of a name the last counts`(test: ArchiveCase) throws { try check(test) }
+  @Test(arguments: duplicates) func `of several entries of a name the last counts`(test: ArchiveCase) throws {
+    try check(test)
+  }
 
   @Test func `device nodes are left out with one note`() throws {
     let fixture = try ExtractionFixture()
@@ -271,9 +275,10 @@ import Testing
       $0.fifo("fifo")
     }
     let layer = try fixture.unpack(archive).get()
-    #expect(layer.extraction.notes == [
-      "left out the device node \"dev/sda\" and 2 more: containers get theirs from the engine"
-    ])
+    #expect(
+      layer.extraction.notes == [
+        "left out the device node \"dev/sda\" and 2 more: containers get theirs from the engine"
+      ])
     #expect(try fixture.listing() == ["p 644 fifo"])
   }
 
@@ -291,7 +296,10 @@ import Testing
     _ = try fixture.unpack(archive).get()
     for expected in [name, long, long + [0x41]] {
       var status = stat()
-      #expect(lstat(Array(fixture.canaries.target.utf8CString.dropLast()) + [0x2F] + expected.map { CChar(bitPattern: $0) } + [0], &status) == 0)
+      #expect(
+        lstat(
+          Array(fixture.canaries.target.utf8CString.dropLast()) + [0x2F] + expected.map { CChar(bitPattern: $0) } + [0],
+          &status) == 0)
     }
   }
 }

@@ -54,7 +54,8 @@ import Testing
     let rooted: [UInt8] = [1, 0, 0, 3] + capability[4...] + [0x10, 0x27, 0, 0]
     let names = [
       "user.ok", "user.overlay.opaque", "user.overlay.redirect", "user.overlay.metacopy", "user.overlay.origin",
-      "user.overlay.whiteout", "trusted.overlay.opaque", "trusted.x", "security.selinux", "security.ima", "system.nfs4_acl",
+      "user.overlay.whiteout", "trusted.overlay.opaque", "trusted.x", "security.selinux", "security.ima",
+      "system.nfs4_acl",
     ]
     let archive = tar {
       $0.pax(names.map { ("SCHILY.xattr." + $0, "y") })
@@ -147,7 +148,9 @@ import Testing
     #expect(unresolved.impliedDirectories.map { String(decoding: $0, as: UTF8.self) } == ["", "bin", "etc", "fresh"])
     #expect(unresolved.links.count == 2)
 
-    let below = [try File.openDirectory(lower.canaries.target).take(), try File.openDirectory(lowest.canaries.target).take()]
+    let below = [
+      try File.openDirectory(lower.canaries.target).take(), try File.openDirectory(lowest.canaries.target).take(),
+    ]
     defer { below.forEach { close($0) } }
     let chain = LowerChain(below, mode: .rootless)
     func exists(_ path: String) throws -> Bool { try chain.status(Array(path.utf8)) != nil }

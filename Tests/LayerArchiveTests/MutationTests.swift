@@ -40,7 +40,9 @@ import Testing
     tar {
       var header = TarBuilder.Header("sparse")
       (header.magic, header.type, header.size) = (.gnu, UInt8(ascii: "S"), 4)
-      header.patches = [(386, TarBuilder.number(0, 12)), (398, TarBuilder.number(4, 12)), (483, TarBuilder.number(8, 12))]
+      header.patches = [
+        (386, TarBuilder.number(0, 12)), (398, TarBuilder.number(4, 12)), (483, TarBuilder.number(8, 12)),
+      ]
       $0.add(header, content: Array("abcd".utf8))
       $0.device("dev", major: 1, minor: 3)
       $0.fifo("p")
@@ -59,13 +61,18 @@ import Testing
       case 1: bytes[place] = UInt8(truncatingIfNeeded: random.next())
       case 2: bytes[place] = [0x2F, 0x2E, 0x30, 0x37, 0x80, 0xFF, 0x00, 0x20][random.below(8)]
       case 3: bytes.removeSubrange(place..<min(place + 512, bytes.count))
-      case 4: bytes.insert(contentsOf: bytes[place / 512 * 512..<min(place / 512 * 512 + 512, bytes.count)], at: place / 512 * 512)
-      default: bytes[place / 512 * 512 + min(156, bytes.count - place / 512 * 512 - 1)] = Array("0123456xgLKS".utf8)[random.below(12)]
+      case 4:
+        bytes.insert(
+          contentsOf: bytes[place / 512 * 512..<min(place / 512 * 512 + 512, bytes.count)], at: place / 512 * 512)
+      default:
+        bytes[place / 512 * 512 + min(156, bytes.count - place / 512 * 512 - 1)] =
+          Array("0123456xgLKS".utf8)[random.below(12)]
       }
       if bytes.isEmpty { return bytes }
     }
     guard random.below(4) > 0 else { return bytes }
-    for block in stride(from: 0, to: bytes.count - 511, by: 512) where bytes[block + 257..<block + 262].elementsEqual("ustar".utf8) {
+    for block in stride(from: 0, to: bytes.count - 511, by: 512)
+    where bytes[block + 257..<block + 262].elementsEqual("ustar".utf8) {
       for index in 148..<156 { bytes[block + index] = 0x20 }
       let sum = bytes[block..<block + 512].reduce(0) { $0 + Int64($1) }
       let digits = Array(String(sum, radix: 8).utf8)

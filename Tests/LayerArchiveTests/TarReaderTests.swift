@@ -106,7 +106,9 @@ import Testing
       $0.file("a")
     },
     ArchiveCase("sparse parts overlap", .refused("map that cannot be")) {
-      $0.pax([("GNU.sparse.major", "0"), ("GNU.sparse.minor", "1"), ("GNU.sparse.map", "0,2,1,2"), ("GNU.sparse.size", "9")])
+      $0.pax([
+        ("GNU.sparse.major", "0"), ("GNU.sparse.minor", "1"), ("GNU.sparse.map", "0,2,1,2"), ("GNU.sparse.size", "9"),
+      ])
       $0.file("a", "abcd")
     },
     ArchiveCase("sparse part beyond the end", .refused("map that cannot be")) {
@@ -118,7 +120,9 @@ import Testing
       $0.file("a", "abcd")
     },
     ArchiveCase("huge sparse part", .refused("map that cannot be")) {
-      $0.pax([("GNU.sparse.map", "9223372036854775807,9223372036854775807"), ("GNU.sparse.size", "9223372036854775807")])
+      $0.pax([
+        ("GNU.sparse.map", "9223372036854775807,9223372036854775807"), ("GNU.sparse.size", "9223372036854775807"),
+      ])
       $0.file("a", "abcd")
     },
     ArchiveCase("sparse format of tomorrow", .refused("map that cannot be")) {
@@ -165,7 +169,8 @@ import Testing
       $0.add(old)
     }
     let found = try entries(archive)
-    #expect(found.map(\.entry.path) == [Array("some/prefix/name".utf8), long, long, Array("s".utf8), Array("old/".utf8)])
+    #expect(
+      found.map(\.entry.path) == [Array("some/prefix/name".utf8), long, long, Array("s".utf8), Array("old/".utf8)])
     #expect(found[1].content == [0x31])
     #expect(found[2].entry.mtimeSeconds == -2)
     #expect(found[2].entry.mtimeNanoseconds == 500_000_000)
@@ -207,12 +212,21 @@ import Testing
     old.patches.append((483, TarBuilder.number(20, 12)))
     let map = "2\n2\n3\n10\n3\n"
     let archive = tar {
-      $0.pax(records + [("GNU.sparse.offset", "2"), ("GNU.sparse.numbytes", "3"), ("GNU.sparse.offset", "10"), ("GNU.sparse.numbytes", "3")])
+      $0.pax(
+        records + [
+          ("GNU.sparse.offset", "2"), ("GNU.sparse.numbytes", "3"), ("GNU.sparse.offset", "10"),
+          ("GNU.sparse.numbytes", "3"),
+        ])
       $0.file("sparse", "abcdef")
       $0.pax(records + [("GNU.sparse.map", "2,3,10,3"), ("GNU.sparse.name", "sparse")])
       $0.file("GNUSparseFile.0/sparse", "abcdef")
-      $0.pax([("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "sparse"), ("GNU.sparse.realsize", "20")])
-      $0.file(Array("GNUSparseFile.0/sparse".utf8), Array(map.utf8) + [UInt8](repeating: 0, count: 512 - map.utf8.count) + Array("abcdef".utf8))
+      $0.pax([
+        ("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "sparse"),
+        ("GNU.sparse.realsize", "20"),
+      ])
+      $0.file(
+        Array("GNUSparseFile.0/sparse".utf8),
+        Array(map.utf8) + [UInt8](repeating: 0, count: 512 - map.utf8.count) + Array("abcdef".utf8))
       $0.add(old, content: Array("abcdef".utf8))
       $0.file("after", "ok")
     }

@@ -23,7 +23,9 @@ import Testing
       """
     try mustRun(["bash", "-c", script, "sh", root, long])
     #expect(dhow_lsetxattr(root + "/empty", "user.note", "value", 5) == 0)
-    if ExtractionFixture.isRoot { try mustRun(["chown", "-h", "1234:5678", root + "/a/b/soft", root + "/large", root + "/fifo"]) }
+    if ExtractionFixture.isRoot {
+      try mustRun(["chown", "-h", "1234:5678", root + "/a/b/soft", root + "/large", root + "/fifo"])
+    }
     return root
   }
 
@@ -61,14 +63,17 @@ import Testing
     #expect(try Self.differences(tree, gnu) == [])
   }
 
-  @Test(arguments: ["posix", "gnu", "ustar", "oldgnu"]) func `what GNU tar writes comes out as it unpacks it`(format: String) throws {
+  @Test(arguments: ["posix", "gnu", "ustar", "oldgnu"]) func `what GNU tar writes comes out as it unpacks it`(
+    format: String
+  ) throws {
     let tree = try Self.referenceTree()
     defer { _ = try? run(["rm", "-rf", tree]) }  // a temporary directory that stays harms no test
     let flags = format == "posix" ? ["--xattrs", "--sparse"] : format == "ustar" ? [] : ["--sparse"]
     // ustar has no room for the long name and none for times before 1970.
     let exclude = format == "ustar" ? ["--exclude=long-directory-name", "--exclude=dangling"] : []
     let bytes = try mustRun(
-      ["tar", "--numeric-owner", "--format=\(format)"] + flags + exclude + ["-cf", "-", "-C", tree, "."]).stdout
+      ["tar", "--numeric-owner", "--format=\(format)"] + flags + exclude + ["-cf", "-", "-C", tree, "."]
+    ).stdout
     let gnu = try makeTemporaryDirectory("dhow-gnu")
     defer { _ = try? run(["rm", "-rf", gnu]) }  // as above
     try mustRun(["tar", "--xattrs", "--numeric-owner", "-xpf", "-", "-C", gnu], input: bytes)
@@ -101,7 +106,9 @@ import Testing
   }
 
   @Test(arguments: [("gzip", Compressor.Method.gzip), ("zstd", .zstd)])
-  func `compressing gives the same bytes each time, and they come back`(program: String, method: Compressor.Method) throws {
+  func `compressing gives the same bytes each time, and they come back`(program: String, method: Compressor.Method)
+    throws
+  {
     let bytes = (0..<400_000).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 9) }
     func compressed(step: Int) throws -> [UInt8] {
       var result: [UInt8] = []
@@ -179,7 +186,8 @@ import Testing
       let fresh = try File.openDirectory(scratch.canaries.target)
       return try LayerVerification.damages(
         of: root.raw, blob: MemorySource(layer), scratch: fresh.raw,
-        options: .init(mode: .rootless, ownership: ExtractionFixture.isRoot ? .asArchived : .squashed), doing: "checking"
+        options: .init(mode: .rootless, ownership: ExtractionFixture.isRoot ? .asArchived : .squashed),
+        doing: "checking"
       ).damages.map(\.description)
     }
     #expect(try damages() == [])
@@ -193,7 +201,8 @@ import Testing
     #expect(dhow_lremovexattr(fixture.canaries.target + "/opaque", "user.overlay.opaque") == 0)
     #expect(
       try damages() == [
-        "\"attribute\" has other extended attributes", "\"content\" has another content", "\"extra\" is not part of the layer",
+        "\"attribute\" has other extended attributes", "\"content\" has another content",
+        "\"extra\" is not part of the layer",
         "\"gone\" is missing", "\"kind\" is of another kind", "\"link\" leads elsewhere", "\"mode\" has another mode",
         "\"opaque\" has other extended attributes", "\"size\" has another size",
         "\"time\" has another time of modification", "\"two\" is no longer one file with its other names",

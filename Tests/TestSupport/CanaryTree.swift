@@ -1,7 +1,8 @@
 // Files outside a target that must be the same after an attack as before it.
 internal import Glibc
 
-/// A directory with a target in it and canaries around it: beside, above and below what hostile names and links point to.
+/// A directory with a target in it and canaries around it: beside, above and below what hostile names and links point
+/// to.
 package final class CanaryTree {
   /// What is known of a canary: all that an attack could change but the time of access.
   private struct State: Equatable {
@@ -44,7 +45,8 @@ package final class CanaryTree {
     _ = try? run(["rm", "-rf", "--", root])
   }
 
-  /// What differs from the beginning, a line each; empty if all canaries are unharmed. What is in the target does not count.
+  /// What differs from the beginning, a line each; empty if all canaries are unharmed. What is in the target does not
+  /// count.
   package func damages() throws -> [String] {
     var result: [String] = []
     let now = Set(try walk())

@@ -4,7 +4,8 @@ internal import LinuxKernel
 internal import OCI
 internal import Storage
 
-/// What `docker save` writes: `manifest.json` (since 1.10), or before that only `repositories` and a directory per layer.
+/// What `docker save` writes: `manifest.json` (since 1.10), or before that only `repositories` and a directory per
+/// layer.
 extension ImageArchive {
   static let manifestFile = "manifest.json"
   static let repositoriesFile = "repositories"
@@ -18,7 +19,9 @@ extension ImageArchive {
       let config = try ImageConfig(parsing: bytes)
       guard config.diffIDs.count == entry.layers.count else {
         throw corrupt(
-          "image \(id.digest.short) has \(entry.layers.count) layers in \(Self.manifestFile), but \(config.diffIDs.count) diff ids")
+          "image \(id.digest.short) has \(entry.layers.count) layers in \(Self.manifestFile), "
+            + "but \(config.diffIDs.count) diff ids"
+        )
       }
       let layers = try entry.layers.map { try layer($0) }
       return try makeImage(id: id, config: config, layers: layers, names: entry.names)
@@ -124,7 +127,8 @@ extension ImageArchive {
       guard chain.count < OCILimits.layers, !chain.contains(where: { $0.id == id }) else {
         throw corrupt("the parents of layer \(Identifier.short(top)) do not end")
       }
-      guard let bytes = try document(id + "/json"), let json = try JSON(document: bytes, subject: "\(id)/json").objectValue
+      guard let bytes = try document(id + "/json"),
+        let json = try JSON(document: bytes, subject: "\(id)/json").objectValue
       else { throw corrupt("layer \(Identifier.short(id)) has no description") }
       chain.append((id, json))
       next = json["parent"]?.stringValue

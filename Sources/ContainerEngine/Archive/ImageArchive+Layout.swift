@@ -1,8 +1,8 @@
 internal import Basics
 internal import OCI
 
-/// Archives that are an OCI image layout (OCI image spec, image-layout.md); docker's own since version 25 are both that and
-/// what they were before.
+/// Archives that are an OCI image layout (OCI image spec, image-layout.md); docker's own since version 25 are both that
+/// and what they were before.
 extension ImageArchive {
   /// docker's and containerd's annotation with an image's full name, beside a tag alone in the standard's own.
   static let containerdName = "io.containerd.image.name"
@@ -38,7 +38,8 @@ extension ImageArchive {
       hint: "it has \(Set(others.map(\.description)).sorted().joined(separator: ", "))")
   }
 
-  /// The manifest that an entry leads to: itself, or the best one of an index; at most an index in an index (SECURITY B2).
+  /// The manifest that an entry leads to: itself, or the best one of an index; at most an index in an index (SECURITY
+  /// B2).
   private func choose(
     _ entry: Descriptor, _ platform: Platform, depth: Int, _ others: inout [Platform]
   ) throws -> Descriptor? {
@@ -57,7 +58,8 @@ extension ImageArchive {
       return try choose(chosen, platform, depth: depth + 1, &others)
     default:
       throw EngineError(
-        .unsupported, doing, "\(entry.digest) is of the type \"\(safeText(entry.mediaType.rawValue))\", which is no image")
+        .unsupported, doing,
+        "\(entry.digest) is of the type \"\(safeText(entry.mediaType.rawValue))\", which is no image")
     }
   }
 
@@ -73,7 +75,8 @@ extension ImageArchive {
     if let kind = manifest.artifactKind {
       throw EngineError(.unsupported, doing, "\(entry.digest) is not a runnable image (artifactType \(safeText(kind)))")
     }
-    let id = try stage(layoutPath(manifest.config.digest), expecting: manifest.config.digest, size: manifest.config.size)
+    let id = try stage(
+      layoutPath(manifest.config.digest), expecting: manifest.config.digest, size: manifest.config.size)
     guard let configBytes = try document(layoutPath(id.digest)) else { throw corrupt("\(id.digest) is missing") }
     let config = try ImageConfig(parsing: configBytes)
     try config.check(against: manifest)

@@ -6,8 +6,8 @@ internal import LinuxKernel
 internal import OCI
 internal import Storage
 
-/// The files of an archive of images, taken in as they pass: small ones in memory, others staged as blobs of the store, so
-/// that a stream is read once and `manifest.json` may come last.
+/// The files of an archive of images, taken in as they pass: small ones in memory, others staged as blobs of the store,
+/// so that a stream is read once and `manifest.json` may come last.
 ///
 /// Files are found by their exact name (SECURITY B16). Nothing is ever written under a name of the archive's.
 final class ImageArchive {
@@ -159,7 +159,9 @@ final class ImageArchive {
 
   /// Makes a file of the archive a staged blob.
   /// - Throws: `corrupt` when it is not there, or is not what its name or `expected` says (SECURITY B1).
-  func stage(_ name: String, expecting expected: Digest? = nil, size: Int64? = nil) throws -> (digest: Digest, size: Int64) {
+  func stage(_ name: String, expecting expected: Digest? = nil, size: Int64? = nil) throws -> (
+    digest: Digest, size: Int64
+  ) {
     let found: (digest: Digest, size: Int64)
     switch try find(name) {
     case .memory(let bytes): found = (try ingest.add(blob: bytes), Int64(bytes.count))

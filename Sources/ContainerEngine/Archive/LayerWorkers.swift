@@ -7,9 +7,9 @@ internal import Storage
 
 /// Unpacks the layers of images into a store, several at the same time.
 ///
-/// By processes and not by threads: this process may be the one that a container's monitor is forked from, and a process
-/// with threads must not fork. A worker only writes below the descriptor of its layer's tree and tells its parent, over a
-/// pipe, what came of it.
+/// By processes and not by threads: this process may be the one that a container's monitor is forked from, and a
+/// process with threads must not fork. A worker only writes below the descriptor of its layer's tree and tells its
+/// parent, over a pipe, what came of it.
 struct LayerWorkers {
   /// At most so many at once; never more than there are processors.
   static let most = 4
@@ -37,8 +37,8 @@ struct LayerWorkers {
     }
   }
 
-  /// Unpacks layers that the store does not have, checks each against its diff id (SECURITY B10), and settles what a layer
-  /// says only together with those below it. Answers notes for the person.
+  /// Unpacks layers that the store does not have, checks each against its diff id (SECURITY B10), and settles what a
+  /// layer says only together with those below it. Answers notes for the person.
   func run(_ jobs: [Job]) throws -> [String] {
     let processors = sysconf(Int32(_SC_NPROCESSORS_ONLN))
     let width = min(jobs.count, Self.most, max(1, processors))
@@ -144,7 +144,9 @@ struct LayerWorkers {
         "hint": error.hint.map(JSON.string) ?? .null,
       ]
     } catch {
-      report = ["kind": .string(EngineError.Kind.internal.rawValue), "doing": .string(doing), "reason": .string("\(error)")]
+      report = [
+        "kind": .string(EngineError.Kind.internal.rawValue), "doing": .string(doing), "reason": .string("\(error)"),
+      ]
     }
     // A parent that is gone needs no answer.
     try? File.writeAll(pipe, report.bytes())

@@ -10,8 +10,9 @@ extension Engine {
   /// Writes a container's files as a plain tar: the merged tree, owners as in the container, no whiteouts, volumes not
   /// included. The container may be running.
   ///
-  /// A child mounts the layers and the writable one on top as one read-only overlay, in a mount namespace of its own that
-  /// goes with it. Only directories are mounted that lie in the store, by descriptors; nothing of the container runs.
+  /// A child mounts the layers and the writable one on top as one read-only overlay, in a mount namespace of its own
+  /// that goes with it. Only directories are mounted that lie in the store, by descriptors; nothing of the container
+  /// runs.
   package func exportContainer(_ name: String, to descriptor: Int32) throws(EngineError) {
     let doing = "exporting \(safeText(name))"
     try during(doing) {
@@ -77,7 +78,8 @@ extension Engine {
     try writer.finish()
   }
 
-  /// In /proc/self/fd each tree has a name of a few bytes, so that any number of layers fits the one page of mount options.
+  /// In /proc/self/fd each tree has a name of a few bytes, so that any number of layers fits the one page of mount
+  /// options.
   private func mountOverlay(_ trees: [Int32], on home: String) throws(SystemError) -> Int32 {
     let target = try File.openDirectory(home)
     let options = "lowerdir=" + trees.map(String.init).joined(separator: ":") + (isRootless ? ",userxattr" : "")

@@ -48,8 +48,8 @@ extension Engine {
     }
   }
 
-  /// Stores and unpacks the layer in one pass. It is stored as it came, unless it is compressed in a way that images do not
-  /// know: then uncompressed.
+  /// Stores and unpacks the layer in one pass. It is stored as it came, unless it is compressed in a way that images do
+  /// not know: then uncompressed.
   private func importLayer(
     _ source: any ByteSource, into ingest: ContentIngest, doing: String
   ) throws -> (blob: Descriptor, diffID: Digest) {

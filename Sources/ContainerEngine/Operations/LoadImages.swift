@@ -16,8 +16,8 @@ package struct LoadReport: Sendable {
 }
 
 extension Engine {
-  /// Adds the images of an archive: docker's in all its forms, or an OCI image layout; a tar, compressed or not, from a file
-  /// or standard input, or a directory. All of it is checked before the first image is there.
+  /// Adds the images of an archive: docker's in all its forms, or an OCI image layout; a tar, compressed or not, from a
+  /// file or standard input, or a directory. All of it is checked before the first image is there.
   package func loadImages(_ source: ArchiveSource, platform: String?) throws(EngineError) -> LoadReport {
     let doing = "loading \(source.shown)"
     return try during(doing) {
@@ -100,8 +100,8 @@ extension Engine {
 }
 
 extension ImageArchive {
-  /// The images, in whichever form they are there. An archive that is an OCI layout and docker's at the same time keeps its
-  /// manifests from the one and takes its names from the other.
+  /// The images, in whichever form they are there. An archive that is an OCI layout and docker's at the same time keeps
+  /// its manifests from the one and takes its names from the other.
   func images(for platform: Platform) throws -> [ArchivedImage] {
     if try isLayout() {
       var images = try layoutImages(for: platform)

@@ -6,12 +6,12 @@ internal import OCI
 internal import Storage
 
 extension Engine {
-  /// Writes images as one tar archive, the same bytes each time: blobs as they are in the store, documents in a fixed order,
-  /// all times the epoch.
+  /// Writes images as one tar archive, the same bytes each time: blobs as they are in the store, documents in a fixed
+  /// order, all times the epoch.
   ///
-  /// Both layouts are an OCI image layout. docker's has `manifest.json` beside it, as docker itself writes since version 25,
-  /// so that every docker and podman loads it. The small documents come first, so that a reader of a stream knows what
-  /// follows.
+  /// Both layouts are an OCI image layout. docker's has `manifest.json` beside it, as docker itself writes since
+  /// version 25, so that every docker and podman loads it. The small documents come first, so that a reader of a stream
+  /// knows what follows.
   /// - Parameter names: images as a person names them. A name saves that name, an id the image without one.
   package func saveImages(
     _ names: [String], layout: ArchiveLayout, platform: String?, to descriptor: Int32
@@ -29,7 +29,9 @@ extension Engine {
         documents.append((ImageArchive.manifestFile, dockerManifest(of: chosen).bytes()))
       }
       let writer = TarWriter { try File.writeAll(descriptor, $0, shown: "the archive") }
-      for (name, bytes) in documents { try writer.add(TarEntry(.regular, Array(name.utf8), mode: 0o644), content: bytes) }
+      for (name, bytes) in documents {
+        try writer.add(TarEntry(.regular, Array(name.utf8), mode: 0o644), content: bytes)
+      }
       try writer.begin(TarEntry(.directory, Array("blobs".utf8), mode: 0o755))
       try writer.begin(TarEntry(.directory, Array("blobs/sha256".utf8), mode: 0o755))
       let digests = Set(chosen.flatMap(\.blobs)).sorted { $0.hex < $1.hex }

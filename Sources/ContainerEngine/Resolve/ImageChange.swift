@@ -21,7 +21,8 @@ struct ImageChange {
     self.doing = doing
     guard Self.known.contains(instruction) else {
       throw EngineError(
-        .invalidInput, doing, "--change \"\(safeText(line))\": \(safeText(String(word))) is no instruction that it takes",
+        .invalidInput, doing,
+        "--change \"\(safeText(line))\": \(safeText(String(word))) is no instruction that it takes",
         hint: "it takes \(Self.known.joined(separator: ", "))")
     }
     guard !text.isEmpty else { throw invalid("needs an argument") }
