@@ -48,14 +48,17 @@ struct HostTroubleTests {
       // A limit of zero in a user namespace that maps every id to itself stands for the host's: the setting is per namespace.
       let account = try #require(store.identity.account)
       let words = store.command(["run", "--rm", "--network", "none", "busybox", "true"])
+      let fifo = store.directory + "/go"
       let script = """
-        echo 0 >/proc/sys/user/max_user_namespaces && \
-        exec setpriv --reuid=\(account.uid) --regid=\(account.gid) --init-groups env -i PATH=/usr/bin:/bin "$@"
+        mkfifo "$1"; fifo=$1; shift
+        unshare --user --keep-caps sh -c 'read -r _ <"$0"; echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"' "$fifo" \
+          setpriv --reuid=\(account.uid) --regid=\(account.gid) --init-groups env -i PATH=/usr/bin:/bin "$@" &
+        until echo '0 0 4294967295' 2>/dev/null >/proc/$!/uid_map; do sleep 0.05; done
+        echo '0 0 4294967295' >/proc/$!/gid_map
+        echo go >"$fifo"
+        wait $!
         """
-      let mapped = [
-        "unshare", "--user", "--map-users=0,0,1000000", "--map-groups=0,0,1000000", "--setuid", "0", "--setgid", "0",
-      ]
-      let outcome = try TestSupport.run(mapped + ["sh", "-c", script, "sh"] + words)
+      let outcome = try TestSupport.run(["sh", "-c", script, "sh", fifo] + words)
       expectRefusal(outcome, status: 125, naming: "max_user_namespaces", hint: true)
       try store.expectWorking("user namespaces are back")
     }

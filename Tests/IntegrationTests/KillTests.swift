@@ -71,7 +71,7 @@ struct KillTests {
           if operation.name == "load" { try store.loadBusybox() }
           try store.expectWorking(what)
           // Whatever state the container is in, it can be removed, and its name is free again.
-          try store.must("rm", "-f", "cc", "dd")
+          try store.removeContainers()
           #expect(try store.must("ps", "-aq").out == "", "\(what)")
           try store.must("create", "--name", "cc", "--network", "none", "busybox", "true")
         }
@@ -92,7 +92,7 @@ struct KillTests {
         #expect(!outcome.timedOut, "\(what): \(outcome)")
         #expect(try store.dhow("ps", "-q", "--filter", "status=running").status == 0)
         try store.expectWorking(what)
-        try store.must("rm", "-f", "cc")
+        try store.removeContainers()
         #expect(try store.must("ps", "-aq").out == "", "\(what)")
       }
     }
@@ -108,7 +108,7 @@ struct KillTests {
         let rule: Fault = fault == "eio" ? .inputOutputError(point.name) : .noSpace(point.name)
         let outcome = try store.dhow("load", "-q", "-i", ImageFixture.busybox(), faults: [rule])
         if outcome.status != 0 {
-          #expect(outcome.status == 1, "\(point.name): \(outcome)")
+          #expect([1, 125].contains(outcome.status), "\(point.name): \(outcome)")
           #expect(outcome.err.split(separator: "\n").first?.hasPrefix("dhow: ") == true, "\(point.name): \(outcome)")
         }
         try store.loadBusybox()
@@ -142,7 +142,7 @@ struct KillTests {
       #expect(
         try eventually { try store.dhow("inspect", "--format", "{{.State.Running}}", "cc").out == "true" },
         "the monitor never wrote its state again")
-      #expect(try store.must("ps", "-q").lines.count == 1)
+      #expect(try eventually { try store.must("ps", "-q").lines.count == 1 })
       #expect(try store.must("exec", "cc", "echo", "works").out == "works")
       try store.must("stop", "-t", "0", "cc")
       #expect(try store.must("inspect", "--format", "{{.State.Status}}", "cc").out == "exited")

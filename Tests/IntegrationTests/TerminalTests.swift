@@ -44,7 +44,8 @@ struct TerminalTests {
       try terminal.line("secret=kept")
       try terminal.expectPrompt("inner#")
       try terminal.press("C-p", "C-q")
-      try terminal.expectPrompt("outer$")
+      // The shell inside had its prompt on this line.
+      try terminal.expectPrompt("inner# outer$")
       try terminal.line("echo outside $((1 + 1))")
       try terminal.expect("outside 2")
       #expect(try store.must("inspect", "--format", "{{.State.Running}}", "cc").out == "true")

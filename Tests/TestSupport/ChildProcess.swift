@@ -258,9 +258,16 @@ package func isInstalled(_ program: String) -> Bool {
 
 /// Whether `needle` is somewhere in `bytes`.
 package func contains(_ bytes: [UInt8], _ needle: [UInt8]) -> Bool {
-  guard !needle.isEmpty, bytes.count >= needle.count else { return needle.isEmpty }
-  for start in 0...(bytes.count - needle.count) where bytes[start] == needle[0] {
-    if bytes[start..<(start + needle.count)].elementsEqual(needle) { return true }
+  guard let first = needle.first else { return true }
+  return bytes.withUnsafeBytes { haystack in
+    var start = 0
+    while start + needle.count <= haystack.count, let base = haystack.baseAddress {
+      let rest = haystack.count - needle.count - start + 1
+      guard let hit = memchr(base + start, Int32(first), rest) else { return false }
+      start = UnsafeRawPointer(hit) - base
+      if memcmp(base + start, needle, needle.count) == 0 { return true }
+      start += 1
+    }
+    return false
   }
-  return false
 }

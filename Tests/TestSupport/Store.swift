@@ -111,6 +111,14 @@ package final class Store {
     return path
   }
 
+  /// Removes every container, running or not.
+  package func removeContainers() throws {
+    let ids = try must("ps", "-aq", "--no-trunc").lines
+    if ids.isEmpty { return }
+    let outcome = try dhow(["rm", "-f"] + ids)
+    guard outcome.succeeded else { throw FixtureError(outcome.description) }
+  }
+
   /// Loads the busybox fixture as `busybox:latest`.
   package func loadBusybox() throws {
     try must("load", "-q", "-i", ImageFixture.busybox())
@@ -154,7 +162,7 @@ package final class Store {
     cleanUps = []
     if !processes().isEmpty {
       // What this does not end is ended by signal below.
-      _ = try? dhow("rm", "-f", "-a", "-t", "0", timeout: 20)
+      _ = try? removeContainers()
       for pid in processes() { kill(pid, SIGKILL) }
       if !eventually(within: 5, { processes().isEmpty }) { problems.append("processes stay: \(processes())") }
     }
