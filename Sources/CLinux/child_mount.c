@@ -266,6 +266,30 @@ static long new_proc(struct child *child, const struct dhow_operation *op) {
   return 0;
 }
 
+// A detached clone of another container's mount. We visit its mount namespace for that and come back to our own, which
+// belongs to the same user namespace.
+static long borrow(struct child *child, const struct dhow_operation *op) {
+  long home = raw(SYS_openat, HERE, "/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC, 0);
+  if (home < 0) return home;
+  long result = raw(SYS_setns, op->a, 0x20000 /* CLONE_NEWNS */);
+  if (result < 0) {
+    raw(SYS_close, home);
+    return result;
+  }
+  long root = raw(SYS_openat, HERE, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+  long source = root < 0 ? root : open_in_root((int)root, op->path, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
+  uint64_t magic = 0;
+  result = source < 0 ? source : file_system_magic((int)source, &magic);
+  if (result >= 0 && magic != TMPFS_MAGIC) result = -EXDEV;
+  if (result >= 0) result = raw(SYS_open_tree, source, "", EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  if (result >= 0) child->slots[op->b] = (int)result;
+  if (source >= 0) raw(SYS_close, source);
+  if (root >= 0) raw(SYS_close, root);
+  long back = raw(SYS_setns, home, 0x20000);
+  raw(SYS_close, home);
+  return result < 0 ? result : back;
+}
+
 static long attach_slot(struct child *child, const struct dhow_operation *op) {
   long target = child_make_target(child, child->slots[op->a], op->path, op->flags);
   if (target < 0) return target;
@@ -406,6 +430,7 @@ long child_mount_operation(struct child *child, const struct dhow_operation *op)
     case DHOW_OP_BIND_ROOT: return bind_root(op);
     case DHOW_OP_OPEN_DIRECTORY: return open_directory(child, op);
     case DHOW_OP_NEW_PROC: return new_proc(child, op);
+    case DHOW_OP_BORROW: return borrow(child, op);
     case DHOW_OP_ATTACH: return attach_slot(child, op);
     case DHOW_OP_MOUNT: return mount_in_root(child, op);
     case DHOW_OP_BIND: return bind(child, op);

@@ -24,6 +24,7 @@ enum dhow_operation_kind {
   DHOW_OP_BIND_ROOT,       // host path onto itself, recursively private; value = attributes of submounts
   DHOW_OP_OPEN_DIRECTORY,  // path into slot b; host path when a < 0; value = expected file system magic or 0
   DHOW_OP_NEW_PROC,        // a detached procfs of this pid namespace in slot b
+  DHOW_OP_BORROW,          // the tmpfs at path in the mount namespace of pidfd a, cloned into slot b
   DHOW_OP_ATTACH,          // the mount in slot b at path
   DHOW_OP_MOUNT,           // text = file system at path, data = options, value = MS_ flags; b >= 0 keeps the root in a
                            // slot after checking its magic (value2)
@@ -72,7 +73,7 @@ enum {
 };
 
 // Descriptors that operations pass to each other.
-enum { DHOW_SLOT_ROOT, DHOW_SLOT_PROC, DHOW_SLOT_DEV, DHOW_SLOT_PTS, DHOW_SLOT_MASK, DHOW_SLOT_SPARE, DHOW_SLOTS };
+enum { DHOW_SLOT_ROOT, DHOW_SLOT_PROC, DHOW_SLOT_DEV, DHOW_SLOT_PTS, DHOW_SLOT_MASK, DHOW_SLOT_SETTINGS, DHOW_SLOT_SHM, DHOW_SLOTS };
 
 struct dhow_operation {
   uint32_t kind;

@@ -36,7 +36,7 @@ struct ContainerStart {
         log: LogConfiguration(driver: settings.logDriver, options: settings.logOptions), stopSignal: stopSignal),
       local: local, client: link?.client)
     let streams = monitor.childDescriptors
-    try engine.enterUserNamespace()
+    if !settings.joinsNamespaces { try engine.enterUserNamespace() }
     let prepared = try LaunchPreparation(engine: engine, record: record, doing: doing).prepare()
     for warning in prepared.warnings { warn(warning) }
     try during(doing) { try faultPoint("start.prepared") }

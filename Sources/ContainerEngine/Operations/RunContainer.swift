@@ -74,7 +74,7 @@ extension Engine {
       return .exited(try start.supervise(local: local, link: nil, warn: warn))
     }
     // The helper that writes the map is our child: it must be done before there is a second process.
-    try enterUserNamespace()
+    if !record.settings.joinsNamespaces { try enterUserNamespace() }
     let monitor = try MonitorProcess.detach(attach: local) { (link) throws(EngineError) in
       try start.supervise(local: nil, link: link, warn: warn)
     }

@@ -16,6 +16,14 @@ extension LaunchPlan {
     if !joins.isEmpty { addJoins(joins) }
     add(DHOW_OP_WAIT, "waiting")
     if namespaces.earlyFlags != 0 { value(DHOW_OP_UNSHARE, "making namespaces", namespaces.earlyFlags) }
+    if let lender = joins.lender, namespaces.earlyFlags & RuntimeSpec.NamespaceType.mount.cloneFlag != 0 {
+      borrowsShm = true
+      add(DHOW_OP_BORROW, "sharing /dev/shm") { op, arena in
+        op.a = lender
+        op.b = shmSlot
+        op.path = arena.string("/dev/shm")
+      }
+    }
     if namespaces.forks { add(DHOW_OP_FORK, "entering the pid namespace") }
     add(DHOW_OP_SESSION, "starting a session")
     addNames(spec, namespaces)
@@ -33,6 +41,7 @@ extension LaunchPlan {
     if namespaces.lateFlags != 0 { value(DHOW_OP_UNSHARE, "making a cgroup namespace", namespaces.lateFlags) }
     try addMounts(spec, bindsDevices: userNamespace, cgroups: options.cgroupView, doing: options.doing)
     if case .terminal(let columns, let rows) = stdio { addTerminal(columns, rows, console: devSlot) }
+    if !spec.linux.sysctl.isEmpty { keepSettings() }
     addProtection(spec.linux)
     add(DHOW_OP_PIVOT, "changing the root") { op, _ in op.a = rootSlot }
     addWorkingDirectory(spec.process.cwd, create: true, last: false)
@@ -134,10 +143,21 @@ extension LaunchPlan {
 
   private mutating func addKernelSettings(_ spec: RuntimeSpec) {
     for (name, setting) in spec.linux.sysctl.sorted(by: { $0.key < $1.key }) {
-      let path = "sys/" + String(name.map { $0 == "." ? "/" : $0 == "/" ? "." : $0 })
-      addProcWrite(path, setting, "setting the sysctl \(name)")
+      let path = String(name.map { $0 == "." ? "/" : $0 })
+      addProcWrite(path, setting, "setting the sysctl \(name)", below: settingsSlot)
     }
     addProcessSettings(spec.process)
+  }
+
+  /// Keeps /proc/sys as it is below the read-only mount that will cover it.
+  private mutating func keepSettings() {
+    add(DHOW_OP_OPEN_DIRECTORY, "opening /proc/sys") { op, arena in
+      op.path = arena.string("sys")
+      op.a = procSlot
+      op.b = settingsSlot
+      op.value = FileSystemMagic.proc
+      op.flags = UInt32(DHOW_FLAG_NO_LINKS)
+    }
   }
 
   private mutating func addProcessSettings(_ process: RuntimeSpec.Process) {

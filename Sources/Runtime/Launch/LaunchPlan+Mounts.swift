@@ -80,7 +80,8 @@ extension LaunchPlan {
     for mount in spec.mounts {
       let options = MountOptions(mount.options)
       switch mount.type {
-      case "proc": attachProc(mount, options)
+      case "proc": attach(procSlot, at: mount)
+      case "tmpfs" where mount.destination == "/dev/shm" && borrowsShm: attach(shmSlot, at: mount)
       case "bind", "none", "": try addBind(mount, options, doing: doing)
       case "cgroup": try addCgroups(mount, cgroups, doing: doing)
       case "tmpfs" where mount.destination == "/dev":
@@ -119,10 +120,10 @@ extension LaunchPlan {
     }
   }
 
-  private mutating func attachProc(_ mount: RuntimeSpec.Mount, _ options: MountOptions) {
-    add(DHOW_OP_ATTACH, "mounting proc on \(mount.destination)") { op, arena in
+  private mutating func attach(_ slot: Int32, at mount: RuntimeSpec.Mount) {
+    add(DHOW_OP_ATTACH, "mounting \(mount.type) on \(mount.destination)") { op, arena in
       op.a = rootSlot
-      op.b = procSlot
+      op.b = slot
       op.path = arena.string(mount.destination)
       op.flags = UInt32(DHOW_FLAG_DIRECTORY | DHOW_FLAG_CREATE | DHOW_FLAG_NO_LINKS)
     }

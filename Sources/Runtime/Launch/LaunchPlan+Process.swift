@@ -5,9 +5,9 @@ import LinuxKernel
 import OCI
 
 extension LaunchPlan {
-  mutating func addProcWrite(_ path: String, _ text: String, _ subject: String) {
+  mutating func addProcWrite(_ path: String, _ text: String, _ subject: String, below slot: Int32 = procSlot) {
     add(DHOW_OP_PROC_WRITE, subject) { op, arena in
-      op.a = procSlot
+      op.a = slot
       op.path = arena.string(path)
       let bytes = Array(text.utf8)
       op.data = arena.bytes(bytes)

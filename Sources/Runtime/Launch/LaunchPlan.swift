@@ -12,6 +12,8 @@ struct LaunchPlan {
   private(set) var operations: [dhow_operation] = []
   /// What each operation does, for the error it may end in.
   private(set) var subjects: [String] = []
+  /// /dev/shm is that of the container whose IPC namespace is joined.
+  var borrowsShm = false
 
   mutating func add(_ kind: dhow_operation_kind, _ subject: @autoclosure () -> String, _ set: (inout dhow_operation, PlanArena) -> Void = { _, _ in }) {
     var operation = dhow_operation()
@@ -51,6 +53,8 @@ struct LaunchPlan {
 let rootSlot = Int32(DHOW_SLOT_ROOT)
 let procSlot = Int32(DHOW_SLOT_PROC)
 let devSlot = Int32(DHOW_SLOT_DEV)
+let settingsSlot = Int32(DHOW_SLOT_SETTINGS)
+let shmSlot = Int32(DHOW_SLOT_SHM)
 let ptsSlot = Int32(DHOW_SLOT_PTS)
 
 /// Values of statfs(2)'s f_type.

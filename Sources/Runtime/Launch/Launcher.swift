@@ -115,6 +115,9 @@ final class JoinedNamespaces {
   /// A pidfd and the CLONE_NEW flags for setns(2).
   let entries: [(pidfd: Int32, flags: UInt64)]
 
+  /// Of the container whose IPC namespace is joined: its /dev/shm belongs to it.
+  private(set) var lender: Int32?
+
   var isEmpty: Bool { entries.isEmpty }
 
   init(_ joins: [NamespaceJoin], doing: String) throws(EngineError) {
@@ -135,6 +138,7 @@ final class JoinedNamespaces {
       let sharesUser = Self.userNamespace("\(join.process.pid)") == Self.userNamespace("self")
       let types = join.types.filter { $0 != .user || !sharesUser }
       entries.append((pidfd, types.reduce(0) { $0 | $1.cloneFlag }))
+      if types.contains(.ipc) && !types.contains(.mount) { lender = pidfd }
     }
     self.entries = entries
   }

@@ -9,7 +9,7 @@ package struct HostFacts {
   package var isHostRoot: Bool
   /// The unified hierarchy is the one in use.
   package var isCgroupV2: Bool
-  /// Capabilities we hold and can pass on.
+  /// Capabilities we can pass on: all of them over a user namespace of our own.
   package var capabilities: CapabilitySet
   package var hostname: () -> String
   /// Soft and hard limit of a resource by its number.
@@ -47,7 +47,7 @@ package struct HostFacts {
   /// This machine. `isHostRoot` is what the caller was before it entered a namespace.
   package static func current(isHostRoot: Bool) -> HostFacts {
     HostFacts(
-      isHostRoot: isHostRoot, isCgroupV2: isUnifiedHierarchy(), capabilities: heldCapabilities(),
+      isHostRoot: isHostRoot, isCgroupV2: isUnifiedHierarchy(), capabilities: isHostRoot ? heldCapabilities() : .all,
       hostname: {
         var name = [UInt8](repeating: 0, count: 65)
         gethostname(&name, 64)
