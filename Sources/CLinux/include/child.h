@@ -35,7 +35,7 @@ enum dhow_operation_kind {
   DHOW_OP_TERMINAL,        // a pty of the devpts in slot a; console in slot b if >= 0; value = columns<<16|rows
   DHOW_OP_MASK,            // hides path: the null device over a file, an empty read-only tmpfs over a directory
   DHOW_OP_READONLY,        // makes path and what is mounted below it read-only
-  DHOW_OP_ROOT_READONLY,   // the root mount only
+  DHOW_OP_ROOT_READONLY,   // the mount in slot a alone
   DHOW_OP_ROOT_PROPAGATION,  // value on the root mount, recursive with flag
   DHOW_OP_PIVOT,           // makes slot a the root and detaches the old one
   DHOW_OP_PROC_WRITE,      // data to path below the procfs in slot a
@@ -73,7 +73,7 @@ enum {
 };
 
 // Descriptors that operations pass to each other.
-enum { DHOW_SLOT_ROOT, DHOW_SLOT_PROC, DHOW_SLOT_DEV, DHOW_SLOT_PTS, DHOW_SLOT_MASK, DHOW_SLOT_SETTINGS, DHOW_SLOT_SHM, DHOW_SLOTS };
+enum { DHOW_SLOT_ROOT, DHOW_SLOT_PROC, DHOW_SLOT_DEV, DHOW_SLOT_PTS, DHOW_SLOT_MASK, DHOW_SLOT_SETTINGS, DHOW_SLOT_SHM, DHOW_SLOT_CGROUP, DHOW_SLOTS };
 
 struct dhow_operation {
   uint32_t kind;

@@ -110,13 +110,14 @@ extension LaunchPlan {
       let base = RuntimeSpec.Mount(
         destination: mount.destination, type: "tmpfs", source: "tmpfs",
         options: ["nosuid", "noexec", "nodev", "mode=755", "size=4k"])
-      addFileSystem(base, MountOptions(base.options), keep: -1, magic: 0)
+      addFileSystem(base, MountOptions(base.options), keep: cgroupSlot, magic: FileSystemMagic.tmpfs)
       for (controller, path) in directories.sorted(by: { $0.key < $1.key }) {
         let bind = RuntimeSpec.Mount(
           destination: mount.destination + "/" + controller, type: "bind", source: path,
           options: ["bind"] + mount.options)
         try addBind(bind, MountOptions(bind.options), doing: doing)
       }
+      add(DHOW_OP_ROOT_READONLY, "making \(mount.destination) read-only") { op, _ in op.a = cgroupSlot }
     }
   }
 

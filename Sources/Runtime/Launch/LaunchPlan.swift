@@ -54,6 +54,7 @@ let rootSlot = Int32(DHOW_SLOT_ROOT)
 let procSlot = Int32(DHOW_SLOT_PROC)
 let devSlot = Int32(DHOW_SLOT_DEV)
 let settingsSlot = Int32(DHOW_SLOT_SETTINGS)
+let cgroupSlot = Int32(DHOW_SLOT_CGROUP)
 let shmSlot = Int32(DHOW_SLOT_SHM)
 let ptsSlot = Int32(DHOW_SLOT_PTS)
 
