@@ -43,11 +43,14 @@ package final class Engine {
 
   /// Begins to enter the user's namespace; reading and making files of the user's own goes on meanwhile. Nothing happens
   /// for root, or when it was done before.
-  package func beginUserNamespace() throws(EngineError) {
+  /// - Parameter anyMap: also when the store's files were made with other ids, which is for their removal only.
+  /// - Throws: `wrongState` when the user's subordinate ids are not those the store's files were made with.
+  package func beginUserNamespace(anyMap: Bool = false) throws(EngineError) {
     guard isRootless, case .outside = namespace else { return }
     // Whose a directory is can be told only from outside, while all owners still show as themselves.
     _ = try directory.makeRunRoot()
     let map = try idMap()
+    if !anyMap { try directory.check(map) }
     isBinaryExposed = BinaryExposure.isWritable(with: map)
     pendingNamespace = try UserNamespace.begin(map, account: account)
     namespace = .entering
@@ -55,8 +58,8 @@ package final class Engine {
 
   /// Enters the user's namespace: after this the process is its root and owns all ids of its map. The process must have
   /// one thread.
-  package func enterUserNamespace() throws(EngineError) {
-    try beginUserNamespace()
+  package func enterUserNamespace(anyMap: Bool = false) throws(EngineError) {
+    try beginUserNamespace(anyMap: anyMap)
     guard case .entering = namespace, let pending = pendingNamespace.take() else { return }
     try pending.finish()
     namespace = .inside

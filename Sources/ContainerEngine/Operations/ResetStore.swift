@@ -9,7 +9,7 @@ extension Engine {
   /// that are not ours stay, and the directory with them.
   package func resetStore() throws(EngineError) {
     let doing = "resetting the store in \(safeText(directory.location.root))"
-    try enterUserNamespace()
+    try enterUserNamespace(anyMap: true)
     for id in try containers.ids() {
       do throws(EngineError) { try removeContainer(id, force: true, volumes: true) } catch {
         // A container that is damaged goes with the rest, unless it still runs.
