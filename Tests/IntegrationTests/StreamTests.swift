@@ -114,7 +114,8 @@ struct StreamTests {
       try store.must("run", "-d", "--name", "survivor", "--network", "none", "busybox", "sleep", "100")
       try mustRun(["rm", "-rf", store.runroot])
       #expect(try eventually { try isRunning(store, "survivor") })
-      #expect(try store.must("ps", "--format", "{{.Names}}").lines == ["survivor"])
+      // A list of what runs looks into that directory alone, so it waits for the monitor to have made it again.
+      #expect(try eventually { try store.must("ps", "--format", "{{.Names}}").lines == ["survivor"] })
       #expect(try store.must("exec", "survivor", "echo", "inside").out == "inside")
       try store.must("stop", "-t", "0", "survivor")
       #expect(try !isRunning(store, "survivor"))

@@ -25,7 +25,7 @@ final class RuntimeDirectoryGuard {
   private var socketInode: UInt64 = 0
   private let inotify: OwnedDescriptor
   private var remembered: [(name: String, mode: UInt32, content: [UInt8])] = []
-  private var checkIsDue = false
+  private var dueCheck: Int?
   private var isReleased = false
 
   /// Takes the lock and listens on the socket.
@@ -105,10 +105,10 @@ final class RuntimeDirectoryGuard {
   private func readEvents() {
     var events = [UInt8](repeating: 0, count: 4096)
     while read(inotify.raw, &events, events.count) > 0 {}
-    guard !checkIsDue else { return }
-    checkIsDue = true
-    loop.after(nanoseconds: Self.settleNanoseconds) { [unowned self] in
-      self.checkIsDue = false
+    // A deletion that is still going on would be disturbed by new files: it begins anew with each event.
+    if let dueCheck { loop.cancel(deadline: dueCheck) }
+    dueCheck = loop.after(nanoseconds: Self.settleNanoseconds) { [unowned self] in
+      self.dueCheck = nil
       if !self.isReleased { self.check() }
     }
   }

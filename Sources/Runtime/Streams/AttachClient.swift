@@ -111,6 +111,7 @@ package final class AttachClient {
     input?.stop()
     // Everything that came before the end is shown before we say that it ended.
     while (output?.pending ?? 0) > 0 || (errors?.pending ?? 0) > 0, outcome != .detached { try loop.runOnce() }
+    if outcome == .detached { terminal?.leave() }
     return outcome ?? .lost
   }
 

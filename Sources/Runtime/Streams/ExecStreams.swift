@@ -56,8 +56,10 @@ package final class ExecStreams {
     do throws(SystemError) {
       result = try serve(process.pid, process.pidfd, terminal: master)
     } catch { throw error.engineError("passing on the program's output") }
-    terminal?.restore()
-    if result == .detached, hasTerminal { Self.keepTerminal(master) }
+    if result == .detached {
+      terminal?.leave()
+      if hasTerminal { Self.keepTerminal(master) }
+    }
     return result
   }
 

@@ -53,6 +53,12 @@ package final class RawTerminal {
     _ = Self.set(descriptor, &saved)
   }
 
+  /// Restores the mode and begins a new line: what was left stays on its own.
+  func leave() {
+    restore()
+    _ = write(descriptor, "\n", 1)
+  }
+
   /// Back to raw mode after `restore`, for a process that was stopped and continued.
   func makeRawAgain() {
     guard !isRaw else { return }
