@@ -44,8 +44,8 @@ struct TerminalTests {
       try terminal.line("secret=kept")
       try terminal.expectPrompt("inner#")
       try terminal.press("C-p", "C-q")
-      // The shell inside had its prompt on this line.
-      try terminal.expectPrompt("inner# outer$")
+      // Leaving begins a new line: the shell inside had its prompt on this one.
+      try terminal.expectPrompt("outer$")
       try terminal.line("echo outside $((1 + 1))")
       try terminal.expect("outside 2")
       #expect(try store.must("inspect", "--format", "{{.State.Running}}", "cc").out == "true")
