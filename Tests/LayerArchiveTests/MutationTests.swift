@@ -88,7 +88,7 @@ import Testing
     _ = try fixture.unpack(Self.corpus[index]).get()
     var unpacked = 0
     var refused = 0
-    for _ in 0..<600 {
+    for _ in 0..<250 {
       let archive = Self.mutant(Self.corpus[index], &random)
       switch try fixture.unpack(archive, step: 1 + random.below(900)) {
       case .success: unpacked += 1
@@ -99,6 +99,6 @@ import Testing
     }
     #expect(try fixture.canaries.damages() == [])
     // Mutations that all fail, or none, would test nothing.
-    #expect(unpacked > 10 && refused > 20, "\(unpacked) unpacked, \(refused) refused")
+    #expect(unpacked > 5 && refused > 20, "\(unpacked) unpacked, \(refused) refused")
   }
 }
