@@ -9,7 +9,8 @@ import Testing
 /// The request that a command line of `run` makes.
 private func request(_ words: [String]) throws -> ContainerRequest {
   var options = ContainerOptions()
-  let parsed = try ArgumentParser.parse(words[...], flags: ContainerFlags.forRun, refused: { ContainerFlags.refused }, interspersed: false, into: &options)
+  let parsed = try ArgumentParser.parse(
+    words[...], flags: ContainerFlags.forRun, refused: { ContainerFlags.refused }, interspersed: false, into: &options)
   return try options.request(operands: parsed.operands)
 }
 
@@ -212,7 +213,9 @@ private func refusal(_ line: String) -> String {
     func attach(_ line: String) throws -> AttachRequest {
       var options = ContainerOptions()
       let words = line.split(separator: " ").map(String.init)
-      _ = try ArgumentParser.parse(words[...], flags: ContainerFlags.forRun, refused: { ContainerFlags.refused }, interspersed: false, into: &options)
+      _ = try ArgumentParser.parse(
+        words[...], flags: ContainerFlags.forRun, refused: { ContainerFlags.refused }, interspersed: false,
+        into: &options)
       return options.attach.request(openStdin: options.settings.openStdin)
     }
     #expect(try !attach("img").stdin)

@@ -79,13 +79,15 @@ import Testing
     "CAP_NET_BIND_SERVICE", "CAP_NET_RAW", "CAP_SYS_CHROOT", "CAP_MKNOD", "CAP_AUDIT_WRITE", "CAP_SETFCAP",
   ]
 
-  @Test(arguments: [
-    ([], [], docker), (["SYS_ADMIN"], [], docker.union(["CAP_SYS_ADMIN"])),
-    (["cap_sys_admin"], ["CHOWN"], docker.union(["CAP_SYS_ADMIN"]).subtracting(["CAP_CHOWN"])),
-    ([], ["ALL"], []), (["NET_RAW"], ["ALL"], ["CAP_NET_RAW"]),
-    (["ALL"], ["SYS_ADMIN"], Set(CapabilitySet.names).subtracting(["CAP_SYS_ADMIN"])),
-  ] as [([String], [String], Set<String>)])
-  func `capabilities are added and dropped as docker does`(add: [String], drop: [String], expected: Set<String>) throws {
+  @Test(
+    arguments: [
+      ([], [], docker), (["SYS_ADMIN"], [], docker.union(["CAP_SYS_ADMIN"])),
+      (["cap_sys_admin"], ["CHOWN"], docker.union(["CAP_SYS_ADMIN"]).subtracting(["CAP_CHOWN"])),
+      ([], ["ALL"], []), (["NET_RAW"], ["ALL"], ["CAP_NET_RAW"]),
+      (["ALL"], ["SYS_ADMIN"], Set(CapabilitySet.names).subtracting(["CAP_SYS_ADMIN"])),
+    ] as [([String], [String], Set<String>)])
+  func `capabilities are added and dropped as docker does`(add: [String], drop: [String], expected: Set<String>) throws
+  {
     let sets = try settings {
       $0.capabilitiesAdded = add
       $0.capabilitiesDropped = drop
@@ -117,10 +119,11 @@ import Testing
     #expect(spec.process.env == ["PATH=/bin", "HOSTNAME=box", "TERM=xterm", "A=own", "HOME=/x", "C=", "B=image"])
   }
 
-  @Test(arguments: [
-    (nil, ["c"], ["e"], ["i"], ["e", "c"]), (nil, nil, ["e"], ["i"], ["e", "i"]), (["o"], nil, ["e"], ["i"], ["o"]),
-    (["o"], ["c"], ["e"], ["i"], ["o", "c"]), (nil, nil, nil, ["i"], ["i"]), ([], ["c"], ["e"], ["i"], ["c"]),
-  ] as [([String]?, [String]?, [String]?, [String]?, [String])])
+  @Test(
+    arguments: [
+      (nil, ["c"], ["e"], ["i"], ["e", "c"]), (nil, nil, ["e"], ["i"], ["e", "i"]), (["o"], nil, ["e"], ["i"], ["o"]),
+      (["o"], ["c"], ["e"], ["i"], ["o", "c"]), (nil, nil, nil, ["i"], ["i"]), ([], ["c"], ["e"], ["i"], ["c"]),
+    ] as [([String]?, [String]?, [String]?, [String]?, [String])])
   func `entry point and command combine as docker's`(
     own: [String]?, command: [String]?, entrypoint: [String]?, cmd: [String]?, expected: [String]
   ) {

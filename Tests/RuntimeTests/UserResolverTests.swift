@@ -47,7 +47,9 @@ import Testing
     ("4242", 4242, 0, [0], "/"), ("web:adm", 33, 4, [4], "/var/www"), ("web:1000", 33, 1000, [1000], "/var/www"),
     (":5", 0, 5, [5], "/root"), ("007", 7, 0, [0], "/"), ("2147483647", 2_147_483_647, 0, [0], "/"),
   ])
-  func `a user is found by name and number`(user: String, uid: UInt32, gid: UInt32, groups: [UInt32], home: String) throws {
+  func `a user is found by name and number`(user: String, uid: UInt32, gid: UInt32, groups: [UInt32], home: String)
+    throws
+  {
     let found = try resolve(user)
     #expect(found == ResolvedUser(uid: uid, gid: gid, additionalGids: groups, home: home))
   }

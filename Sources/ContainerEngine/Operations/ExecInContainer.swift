@@ -17,7 +17,8 @@ extension Engine {
         .wrongState, doing, "container \(Identifier.short(id)) is not running", hint: "dhow start \(safeText(name))")
     }
     guard state.phase != .paused else {
-      throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) is paused, unpause the container before exec")
+      throw EngineError(
+        .wrongState, doing, "container \(Identifier.short(id)) is paused, unpause the container before exec")
     }
     var prepared = try ExecPreparation(engine: self, record: record, program: program, doing: doing).prepare(request)
     prepared.options.cgroupProcs = CgroupPlacement(record: state.cgroup).entryFiles

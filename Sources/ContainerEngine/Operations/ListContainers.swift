@@ -52,7 +52,11 @@ extension ContainerSummary {
       }
     var labels = record.defaults.labels
     for (name, value) in record.settings.labels {
-      if let index = labels.firstIndex(where: { $0.0 == name }) { labels[index].1 = value } else { labels.append((name, value)) }
+      if let index = labels.firstIndex(where: { $0.0 == name }) {
+        labels[index].1 = value
+      } else {
+        labels.append((name, value))
+      }
     }
     self.init(
       id: record.id, name: record.name, image: record.image, imageID: record.imageID?.description ?? "",

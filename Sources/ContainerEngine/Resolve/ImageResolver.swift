@@ -15,7 +15,8 @@ extension Engine {
   func findImage(_ request: ContainerRequest, doing: String) throws(EngineError) -> ResolvedImage {
     guard request.pull != .always, request.pull != .newer else {
       throw EngineError(
-        .unsupported, doing, "--pull \(request.pull.rawValue) needs a registry, and this version has no registry client yet",
+        .unsupported, doing,
+        "--pull \(request.pull.rawValue) needs a registry, and this version has no registry client yet",
         hint: "load an image from a file: dhow load -i FILE")
     }
     let image: StoredImage

@@ -16,7 +16,8 @@ struct MountResolver {
       case .tmpfs:
         mounts.append(
           ResolvedMount(
-            kind: .tmpfs, source: "", destination: request.target, readOnly: request.readOnly, options: request.options))
+            kind: .tmpfs, source: "", destination: request.target, readOnly: request.readOnly, options: request.options)
+        )
       case .bind: mounts.append(try bind(request))
       case .volume:
         throw EngineError(

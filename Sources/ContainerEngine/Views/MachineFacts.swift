@@ -1,6 +1,6 @@
 import Basics
-import LinuxKernel
 internal import Glibc
+import LinuxKernel
 
 /// What `info` says about the machine, read from files of the system; what cannot be read is left empty.
 struct MachineFacts {
@@ -46,7 +46,8 @@ struct MachineFacts {
   private static func usableControllers(isUnified: Bool) -> Set<String> {
     guard isUnified else {
       guard geteuid() == 0 else { return [] }
-      return Set(text("/proc/cgroups").split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
+      return Set(
+        text("/proc/cgroups").split(separator: "\n").compactMap { $0.split(separator: "\t").first.map(String.init) })
     }
     var directory = "/sys/fs/cgroup"
     if geteuid() != 0 {

@@ -100,7 +100,9 @@ struct ExecFailure {
 
   private var elfMachine: String? {
     guard head.starts(with: [0x7F, 0x45, 0x4C, 0x46]), let machine = integer(18, 2) else { return nil }
-    let names = [3: "386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv64"]
+    let names = [
+      3: "386", 8: "mips", 20: "ppc", 21: "ppc64", 22: "s390x", 40: "arm", 62: "amd64", 183: "arm64", 243: "riscv64",
+    ]
     return names[machine] ?? "machine type \(machine)"
   }
 

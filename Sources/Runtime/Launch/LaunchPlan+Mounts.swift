@@ -11,7 +11,8 @@ extension LaunchPlan {
   private static let mountDataLimit = 4095
 
   /// Makes the root file system at `mountPoint` and opens it.
-  mutating func addRoot(_ root: RootFileSystem, mountPoint: String, userxattr: Bool, readOnly: Bool) throws(EngineError) {
+  mutating func addRoot(_ root: RootFileSystem, mountPoint: String, userxattr: Bool, readOnly: Bool) throws(EngineError)
+  {
     switch root {
     case .overlay(let lower, let upper, let work, let isVolatile):
       let data = try overlayData(lower, upper, work, userxattr: userxattr, isVolatile: isVolatile)
@@ -68,7 +69,8 @@ extension LaunchPlan {
     }
     let short = data(Array(names.dropLast(2)), names[names.count - 2], names[names.count - 1])
     guard short.utf8.count <= Self.mountDataLimit else {
-      throw EngineError(.limitReached, "mounting the root file system", "\(lower.count) layers are more than mount takes")
+      throw EngineError(
+        .limitReached, "mounting the root file system", "\(lower.count) layers are more than mount takes")
     }
     return short
   }
@@ -157,7 +159,8 @@ extension LaunchPlan {
       path = try File.readLink("/proc/self/fd/\(source.raw)")
     } catch {
       throw error.errno == ENOENT
-        ? EngineError(.notFound, doing, "the source \(mount.source) of the mount on \(mount.destination) does not exist")
+        ? EngineError(
+          .notFound, doing, "the source \(mount.source) of the mount on \(mount.destination) does not exist")
         : error.engineError(doing)
     }
     let isDirectory = status.kind == .directory

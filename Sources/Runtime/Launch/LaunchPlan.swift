@@ -15,7 +15,10 @@ struct LaunchPlan {
   /// /dev/shm is that of the container whose IPC namespace is joined.
   var borrowsShm = false
 
-  mutating func add(_ kind: dhow_operation_kind, _ subject: @autoclosure () -> String, _ set: (inout dhow_operation, PlanArena) -> Void = { _, _ in }) {
+  mutating func add(
+    _ kind: dhow_operation_kind, _ subject: @autoclosure () -> String,
+    _ set: (inout dhow_operation, PlanArena) -> Void = { _, _ in }
+  ) {
     var operation = dhow_operation()
     operation.kind = kind.rawValue
     operation.a = -1

@@ -89,7 +89,8 @@ final class LaunchSession {
     stub = dhow_stub_image(childEnd, isInit ? 1 : 0, list, list.count)
     guard stub >= 0 else {
       throw EngineError(
-        .unavailable, doing, "cannot make the program that starts the container's: \(SystemError("memfd_create").reason)",
+        .unavailable, doing,
+        "cannot make the program that starts the container's: \(SystemError("memfd_create").reason)",
         hint: "sysctl vm.memfd_noexec must not be 2")
     }
     return stub

@@ -40,7 +40,8 @@ package enum Launcher {
     let stub = try stub(session, options.hidesBinary, isInit: options.usesInit, candidates)
     var plan = LaunchPlan()
     try plan.build(
-      spec, options: options, stdio: streams.stdio, kept: [session.childEnd] + stub, namespaces: namespaces, joins: joins,
+      spec, options: options, stdio: streams.stdio, kept: [session.childEnd] + stub, namespaces: namespaces,
+      joins: joins,
       candidates: candidates)
     try session.start(
       plan, spec.process, flags: namespaces.cloneFlags, sharesMemory: joins.isEmpty, isInit: options.usesInit,

@@ -11,7 +11,8 @@ extension RuntimeSpecBuilder {
   mutating func addMounts() throws(EngineError) {
     var defaults = standardMounts()
     for (file, destination) in [
-      (input.resolvConfFile, "/etc/resolv.conf"), (input.hostnameFile, "/etc/hostname"), (input.hostsFile, "/etc/hosts"),
+      (input.resolvConfFile, "/etc/resolv.conf"), (input.hostnameFile, "/etc/hostname"),
+      (input.hostsFile, "/etc/hosts"),
     ] {
       if let file {
         defaults.append(.init(destination: destination, type: "bind", source: file, options: ["rbind", "rprivate"]))
@@ -141,7 +142,8 @@ extension RuntimeSpecBuilder {
       if makesNode && path.hasPrefix("/dev/") {
         spec.linux.devices.append(
           .init(
-            type: type, path: path, major: major, minor: minor, fileMode: status.mode, uid: status.uid, gid: status.gid))
+            type: type, path: path, major: major, minor: minor, fileMode: status.mode, uid: status.uid, gid: status.gid)
+        )
         return
       }
     default: throw EngineError(.invalidInput, doing, "\(safeText(request.host)) is no device")

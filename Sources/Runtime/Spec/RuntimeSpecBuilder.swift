@@ -86,7 +86,11 @@ package struct RuntimeSpecBuilder {
     addLabels()
     for (name, value) in settings.annotations { spec.annotations[name] = value }
     let seccomp: SecurityOptions.Seccomp
-    if case .builtin = security.seccomp, settings.privileged { seccomp = .unconfined } else { seccomp = security.seccomp }
+    if case .builtin = security.seccomp, settings.privileged {
+      seccomp = .unconfined
+    } else {
+      seccomp = security.seccomp
+    }
     return BuiltRuntimeSpec(
       spec: spec, seccomp: seccomp, warnings: warnings, keepsGroups: settings.groupsAdded.contains("keep-groups"))
   }
@@ -201,7 +205,8 @@ package struct RuntimeSpecBuilder {
     resources.memory.limit = limits.memory
     resources.memory.reservation = limits.memoryReservation
     // Docker: without a word on swap as much again as memory.
-    resources.memory.swap = limits.memorySwap ?? limits.memory.map { $0 > 0 ? $0.multipliedReportingOverflow(by: 2).partialValue : $0 }
+    resources.memory.swap =
+      limits.memorySwap ?? limits.memory.map { $0 > 0 ? $0.multipliedReportingOverflow(by: 2).partialValue : $0 }
     resources.cpu.shares = limits.cpuShares
     resources.cpu.period = limits.cpuPeriod
     resources.cpu.quota = limits.cpuQuota

@@ -38,6 +38,7 @@ package enum Sysctl {
 
   private static func foreign(_ name: String, _ option: String, _ doing: String) -> EngineError {
     EngineError(
-      .invalidInput, doing, "the sysctl \(name) cannot be set: with this \(option) the namespace is not the container's")
+      .invalidInput, doing, "the sysctl \(name) cannot be set: with this \(option) the namespace is not the container's"
+    )
   }
 }

@@ -49,7 +49,8 @@ struct EscapeTests {
   }
 
   @Test(arguments: [
-    ("rmdir proc; ln -s /tmp proc", "/proc"), ("rmdir proc; echo > proc", "/proc"), ("rmdir sys; ln -s tmp sys", "/sys"),
+    ("rmdir proc; ln -s /tmp proc", "/proc"), ("rmdir proc; echo > proc", "/proc"),
+    ("rmdir sys; ln -s tmp sys", "/sys"),
     ("rmdir sys; echo > sys", "/sys"), ("rmdir proc; ln -s /proc/self proc", "/proc"),
     ("rmdir dev; ln -s /canary dev", "/dev"), ("rmdir dev; ln -s ../../../.. dev", "/dev"),
     ("rmdir dev; ln -s /proc/self/cwd dev", "/dev"),
@@ -81,7 +82,8 @@ struct EscapeTests {
       try tree.shell(
         "mkdir -p dev/pts; ln -s /proc/sysrq-trigger dev/null; ln -s /proc/sys/kernel/core_pattern dev/console; "
           + "ln -s /etc/hosts dev/pts/0; echo trap > dev/zero")
-      let outcome = try tree.sh([], "stat -c '%t:%T %F' /dev/null /dev/zero; cat /proc/keys; echo x > /dev/null; ls /dev")
+      let outcome = try tree.sh(
+        [], "stat -c '%t:%T %F' /dev/null /dev/zero; cat /proc/keys; echo x > /dev/null; ls /dev")
       #expect(outcome.lines.prefix(2) == ["1:3 character special file", "1:5 character special file"], "\(outcome)")
       let terminal = try tree.sh(["-t"], "tty; stat -c %F /dev/console; cat /proc/sys/kernel/core_pattern")
       #expect(terminal.out.contains("/dev/pts/0"), "\(terminal)")
@@ -94,7 +96,8 @@ struct EscapeTests {
       try tree.shell(
         "ln -s \(canary)/file etc/hosts; ln -s ../run/nowhere/resolv.conf etc/resolv.conf; "
           + "ln -s ../../../../../../\(canary)/new etc/hostname")
-      let outcome = try tree.sh(["--hostname", "box"], "cat /etc/hostname; grep -c localhost /etc/hosts; cat /etc/resolv.conf > /dev/null")
+      let outcome = try tree.sh(
+        ["--hostname", "box"], "cat /etc/hostname; grep -c localhost /etc/hosts; cat /etc/resolv.conf > /dev/null")
       #expect(outcome.succeeded, "\(outcome)")
       #expect(outcome.lines.first == "box", "\(outcome)")
     }

@@ -63,7 +63,10 @@ struct StartTests {
   @Test(arguments: [
     ([], [none, docker, docker, docker, none]), (["-u", "1000"], [none, none, none, docker, none]),
     (["--cap-drop", "ALL"], [none, none, none, none, none]),
-    (["--cap-drop", "ALL", "--cap-add", "NET_RAW"], [none, "0000000000002000", "0000000000002000", "0000000000002000", none]),
+    (
+      ["--cap-drop", "ALL", "--cap-add", "NET_RAW"],
+      [none, "0000000000002000", "0000000000002000", "0000000000002000", none]
+    ),
     (["-u", "1000", "--cap-add", "SYS_ADMIN"], [none, none, none, "00000000a82425fb", none]),
     (["--init"], [none, docker, docker, docker, none]),
   ])
@@ -106,7 +109,9 @@ struct StartTests {
     }
   }
 
-  @Test(arguments: ["ln -s /etc/shadow etc/passwd", "mkfifo etc/passwd", "mkdir etc/passwd", "truncate -s 10G etc/passwd"])
+  @Test(arguments: [
+    "ln -s /etc/shadow etc/passwd", "mkfifo etc/passwd", "mkdir etc/passwd", "truncate -s 10G etc/passwd",
+  ])
   func `a passwd file that is a weapon does not hold us up`(make: String) throws {
     try withRootTree { tree in
       try tree.shell("rm -rf etc/passwd; " + make)
@@ -140,10 +145,14 @@ struct StartTests {
   @Test func `the kernel's files are masked or read-only`() throws {
     try withRootTree { tree in
       let masked = "/proc/kcore /proc/keys /proc/timer_list /proc/interrupts"
-      let empty = try tree.sh([], "for f in \(masked); do [ -e $f ] && head -c 1 $f; done; ls /sys/firmware /proc/acpi 2>/dev/null | grep -v :")
+      let empty = try tree.sh(
+        [],
+        "for f in \(masked); do [ -e $f ] && head -c 1 $f; done; ls /sys/firmware /proc/acpi 2>/dev/null | grep -v :")
       #expect(empty.out.split(separator: "\n").isEmpty, "\(empty)")
-      let files = "/proc/sysrq-trigger /proc/sys/kernel/core_pattern /proc/sys/vm/drop_caches /sys/kernel/uevent_helper /sys/power/state"
-      let writes = try tree.sh([], "for f in \(files); do [ -e $f ] && (echo x > $f) 2>/dev/null && echo wrote $f; done; true")
+      let files =
+        "/proc/sysrq-trigger /proc/sys/kernel/core_pattern /proc/sys/vm/drop_caches /sys/kernel/uevent_helper /sys/power/state"
+      let writes = try tree.sh(
+        [], "for f in \(files); do [ -e $f ] && (echo x > $f) 2>/dev/null && echo wrote $f; done; true")
       #expect(writes.out.isEmpty, "\(writes)")
       // Submounts must not be forgotten: nothing below /proc or /sys is writable but /proc itself, which is the program's.
       let mounts = try tree.sh([], "grep -E ' (/proc/|/sys)' /proc/self/mounts")
@@ -155,7 +164,9 @@ struct StartTests {
 
   @Test func `the name of the host, and settings of the kernel`() throws {
     try withRootTree { tree in
-      let options = ["--hostname", "box", "--sysctl", "kernel.shmmax=4711", "--oom-score-adj", "600", "--ulimit", "nofile=99"]
+      let options = [
+        "--hostname", "box", "--sysctl", "kernel.shmmax=4711", "--oom-score-adj", "600", "--ulimit", "nofile=99",
+      ]
       let outcome = try tree.sh(
         options, "hostname; cat /proc/sys/kernel/shmmax /proc/self/oom_score_adj; ulimit -n")
       #expect(outcome.lines == ["box", "4711", "600", "99"], "\(outcome)")
