@@ -11,13 +11,16 @@ struct SeccompDefaultTests {
     let allowed = DefaultSeccompProfile.allowed.description.split(whereSeparator: { $0 == " " || $0 == "\n" })
     for name in allowed.map(String.init) + DefaultSeccompProfile.tracing { letters[name] = "A" }
     for name in DefaultSeccompProfile.machineSpecific.values.joined() { letters[name] = "A" }
-    for item in DefaultSeccompProfile.conditionalClasses {
-      let granted = item.capabilities.map { capability in
-        Set(DefaultSeccompProfile.grants.filter { $0.capability == capability }.flatMap(\.names))
+    // A call is in the class that exactly the capabilities allow which bring it.
+    var capabilities: [Unicode.Scalar: Set<String>] = [:]
+    var calls: [String: Set<String>] = [:]
+    for grant in DefaultSeccompProfile.grants {
+      for letter in DefaultSeccompProfile.classes(allowedBy: grant.capability).description.unicodeScalars {
+        capabilities[letter, default: []].insert(grant.capability)
       }
-      let first = granted[0]
-      for name in granted.dropFirst().reduce(first, { $0.intersection($1) }) { letters[name] = item.letter }
+      for name in grant.names { calls[name, default: []].insert(grant.capability) }
     }
+    for (name, granting) in calls { letters[name] = capabilities.first { $0.value == granting }?.key }
     letters["clone"] = "c"
     letters["clone3"] = "d"
     letters["personality"] = "p"

@@ -13,14 +13,26 @@ extension DefaultSeccompProfile {
     return SeccompProgram(instructions: SeccompAssembler.program(interfaces, verdicts))
   }
 
-  /// Classes of calls whose fate hangs on capabilities: any of them allows.
-  static let conditionalClasses: [(letter: Unicode.Scalar, capabilities: [String])] = [
-    ("R", ["CAP_DAC_READ_SEARCH"]), ("M", ["CAP_SYS_ADMIN"]), ("O", ["CAP_SYS_BOOT"]), ("H", ["CAP_SYS_CHROOT"]),
-    ("K", ["CAP_SYS_MODULE"]), ("P", ["CAP_SYS_PACCT"]), ("T", ["CAP_SYS_PTRACE"]), ("I", ["CAP_SYS_RAWIO"]),
-    ("W", ["CAP_SYS_TIME"]), ("Y", ["CAP_SYS_TTY_CONFIG"]), ("G", ["CAP_SYS_NICE"]),
-    ("L", ["CAP_SYS_ADMIN", "CAP_SYSLOG"]), ("B", ["CAP_SYS_ADMIN", "CAP_BPF"]),
-    ("F", ["CAP_SYS_ADMIN", "CAP_PERFMON"]),
-  ]
+  /// The classes of calls that a capability allows, by letter.
+  static func classes(allowedBy capability: String) -> StaticString {
+    switch capability {
+    case "CAP_DAC_READ_SEARCH": "R"
+    case "CAP_SYS_ADMIN": "MLBF"
+    case "CAP_SYS_BOOT": "O"
+    case "CAP_SYS_CHROOT": "H"
+    case "CAP_SYS_MODULE": "K"
+    case "CAP_SYS_PACCT": "P"
+    case "CAP_SYS_PTRACE": "T"
+    case "CAP_SYS_RAWIO": "I"
+    case "CAP_SYS_TIME": "W"
+    case "CAP_SYS_TTY_CONFIG": "Y"
+    case "CAP_SYS_NICE": "G"
+    case "CAP_SYSLOG": "L"
+    case "CAP_BPF": "B"
+    case "CAP_PERFMON": "F"
+    default: ""
+    }
+  }
 
   private static let allowIndex = 0
   private static let refuseIndex = 1
@@ -53,8 +65,10 @@ extension DefaultSeccompProfile {
     set("d", isAdministrator ? allowIndex : unknownIndex)
     set("p", 4)
     set("s", 5)
-    for item in conditionalClasses where item.capabilities.contains(where: capabilities.contains) {
-      set(item.letter, allowIndex)
+    for capability in capabilities {
+      classes(allowedBy: capability).withUTF8Buffer { classes in
+        for letter in classes { letters[Int(letter)] = UInt8(allowIndex) }
+      }
     }
     return letters
   }
@@ -80,7 +94,7 @@ extension DefaultSeccompProfile {
   }
 
   /// Classes of the numbers from 0 on, each letter followed by how often it repeats: A allowed, E refused, N no call of
-  /// that number, c clone, d clone3, p personality, s socket, others as in `conditionalClasses`. The last one has no end.
+  /// that number, c clone, d clone3, p personality, s socket, others as in `classes(allowedBy:)`. The last one has no end.
   /// A test makes them anew from the names and compares.
   static func resolved(_ interface: SyscallInterface) -> StaticString {
     switch interface {

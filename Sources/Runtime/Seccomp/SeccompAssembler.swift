@@ -13,8 +13,9 @@ struct SeccompAssembler {
   /// Last instruction first; `struct sock_filter` as one little-endian word: code, jt, jf, k.
   private var reversed: [UInt64] = []
   /// The nearest place of each answer.
-  private var returns: [SeccompAction: Label] = [:]
-  private var tails: [Int: Label] = [:]
+  private var returns: [(action: UInt32, label: Label)] = []
+  /// The comparisons of each verdict in this interface; -1 before they are written.
+  private var tails: [Label] = []
 
   /// The program for all interfaces of one machine.
   /// - Parameter interfaces: the machine's own one first; calls of any other kill the process.
@@ -38,7 +39,7 @@ struct SeccompAssembler {
 
   /// A balanced search over the runs; the number is in the accumulator.
   private mutating func tree(_ interface: SeccompRuns, _ verdicts: [SeccompVerdict]) -> Label {
-    tails.removeAll(keepingCapacity: true)
+    tails = [Label](repeating: -1, count: verdicts.count)
     let bit = interface.interface == .x32 ? SyscallInterface.x32Bit : 0
     return tree(interface, interface.runs[...], bit, verdicts)
   }
@@ -59,7 +60,7 @@ struct SeccompAssembler {
 
   private mutating func tail(_ verdict: SeccompVerdict, _ index: Int, isNarrow: Bool) -> Label {
     if verdict.cases.isEmpty { return answer(verdict.otherwise) }
-    if let label = tails[index] { return label }
+    if tails[index] >= 0 { return tails[index] }
     var next = answer(verdict.otherwise)
     for group in verdict.groups.reversed() { next = emit(group, else: next, isNarrow: isNarrow) }
     tails[index] = next
@@ -67,14 +68,21 @@ struct SeccompAssembler {
   }
 
   private mutating func answer(_ action: SeccompAction) -> Label {
-    if let label = returns[action], reversed.count - label < 250 { return label }
+    for known in returns where known.action == action.value && reversed.count - known.label < 250 {
+      return known.label
+    }
     return emitAnswer(action)
   }
 
   private mutating func emitAnswer(_ action: SeccompAction) -> Label {
     reversed.append(BPF.instruction(BPF.answer, k: action.value))
-    returns[action] = reversed.count - 1
-    return reversed.count - 1
+    let label = reversed.count - 1
+    if let index = returns.firstIndex(where: { $0.action == action.value }) {
+      returns[index].label = label
+    } else {
+      returns.append((action.value, label))
+    }
+    return label
   }
 
   /// A load and what follows it.
