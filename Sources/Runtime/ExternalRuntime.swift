@@ -46,7 +46,8 @@ package struct ExternalRuntime: Sendable {
     if let path = cgroup.unifiedPath {
       spec.linux.cgroupsPath = path
     } else if isRoot {
-      spec.linux.cgroupsPath = "dhow/" + id
+      // One directory: runtimes do not remove the one above.
+      spec.linux.cgroupsPath = "dhow-" + id
     } else {
       spec.linux.resources = RuntimeSpec.Resources()
       spec.linux.cgroupsPath = nil
