@@ -52,6 +52,18 @@ struct CgroupKernelTests {
     #expect(placement.directories.values.allSatisfy { !exists($0) && !$0.hasSuffix("/dhow") })
   }
 
+  @Test func `what a killed start left is removed by the container's id`() throws {
+    guard hasMemoryOfVersion1 else { return }
+    var resources = RuntimeSpec.Resources()
+    resources.pidsLimit = 7
+    resources.devices = rules
+    let placement = try Cgroup.prepare(id: id, resources: resources, isRoot: true, doing: "testing")
+    #expect(placement.directories.values.allSatisfy(exists))
+    Cgroup.removeRemains(of: id, isRoot: true)
+    #expect(!placement.directories.values.contains(where: exists))
+    Cgroup.removeRemains(of: id, isRoot: true)
+  }
+
   @Test func `version 1 refuses a processor that is not there, and leaves nothing`() throws {
     guard hasMemoryOfVersion1 else { return }
     var resources = RuntimeSpec.Resources()

@@ -40,6 +40,7 @@ extension Engine {
     }
     // What a monitor left that was killed.
     if let cgroup = try containers.state(id)?.cgroup { CgroupPlacement(record: cgroup).remove() }
+    Cgroup.removeRemains(of: id, isRoot: !isRootless)
     try containers.remove(id, name: try? containers.record(id)?.name)
     try emptyTrash()
   }

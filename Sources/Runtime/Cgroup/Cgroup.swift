@@ -44,6 +44,22 @@ package enum Cgroup {
       .build(id: id, mode: mode, parent: parent)
   }
 
+  /// Removes what a start left that was killed before it could note its cgroup; nothing is the usual case.
+  package static func removeRemains(of id: String, isRoot: Bool) {
+    // Without cgroups there are no remains of any.
+    guard isRoot || isUnified, let host = try? CgroupHost.current() else { return }
+    if host.isUnified {
+      if let base = host.delegated { CgroupPlacement(unified: base + "/\(parentName)/" + id).remove() }
+      return
+    }
+    var directories: [String: String] = [:]
+    for controller in ["blkio", "cpu", "cpuset", "devices", "memory", "pids"] {
+      guard let own = host.directory(of: controller) else { continue }
+      directories[controller] = own + "/\(parentName)/" + id
+    }
+    CgroupPlacement(controllers: directories).remove()
+  }
+
   /// One container's cgroup in the making.
   struct CgroupBuilder {
     let host: CgroupHost
