@@ -1,5 +1,7 @@
-// The compression libraries of layer archives. The tar format itself is read and written in Swift (Sources/LayerArchive).
-#include <bzlib.h>
+// The libraries of layer archives: libarchive for compressions that only whole files come in, and the two that layers come
+// in, with xz, directly, because their checksums and memory must be ours to control. The tar format itself is read and
+// written in Swift (Sources/LayerArchive).
+#include <archive.h>
 #include <lzma.h>
 #include <zlib.h>
 #include <zstd.h>

@@ -3,11 +3,11 @@ internal import Basics
 
 /// A source that gives the uncompressed bytes of another one; a source that is not compressed passes through.
 ///
-/// gzip, zstd, xz and bzip2, each also as several members or frames in a row. One layer of compression is taken off,
-/// never two. Bytes that follow the compressed data and are neither another member nor zeros are refused: readers
+/// gzip, zstd and xz, each also as several members or frames in a row, and by libarchive bzip2, lzip and compress(1), in
+/// which whole archives come. One layer of compression is taken off, never two. Bytes that follow the compressed data and are neither another member nor zeros are refused: readers
 /// disagree on them.
 package final class Decompressor: ByteSource {
-  package enum Method: String, Sendable { case none, gzip, zstd, xz, bzip2 }
+  package enum Method: String, Sendable { case none, gzip, zstd, xz, bzip2, lzip, compress }
 
   private let source: any ByteSource
   private let limits: ArchiveLimits
@@ -17,6 +17,7 @@ package final class Decompressor: ByteSource {
   private var end = 0
   private var sourceEnded = false
   private var decoder: (any StreamDecoder)?
+  private var filter: ArchiveFilter?
   private var memberEnded = false
 
   /// How the source is compressed; known after the first read.
@@ -34,7 +35,12 @@ package final class Decompressor: ByteSource {
 
   package func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
     let method = try self.method ?? detect()
-    let count = method == .none ? try pass(into: buffer) : try decode(into: buffer)
+    let count: Int
+    if let filter {
+      count = try filter.read(into: buffer)
+    } else {
+      count = method == .none ? try pass(into: buffer) : try decode(into: buffer)
+    }
     uncompressedCount += Int64(count)
     if uncompressedCount > limits.uncompressedBytes {
       throw failure.limit("it unpacks to more than \(limits.uncompressedBytes >> 30) GiB")
@@ -49,14 +55,15 @@ package final class Decompressor: ByteSource {
   private func detect() throws -> Method {
     try fill(atLeast: 6)
     let found = Self.method(of: UnsafeRawBufferPointer(rebasing: input[start..<end])) ?? .none
-    decoder =
-      switch found {
-      case .none: nil
-      case .gzip: try GzipDecoder()
-      case .zstd: try ZstdDecoder(memory: limits.decoderMemory)
-      case .xz: try XzDecoder(memory: limits.decoderMemory)
-      case .bzip2: try Bzip2Decoder()
-      }
+    switch found {
+    case .none: break
+    case .gzip: decoder = try GzipDecoder()
+    case .zstd: decoder = try ZstdDecoder(memory: limits.decoderMemory)
+    case .xz: decoder = try XzDecoder(memory: limits.decoderMemory)
+    case .bzip2, .lzip, .compress:
+      filter = try ArchiveFilter(
+        ClosureSource { [unowned self] in try self.pass(into: $0) }, method: found, failure: failure)
+    }
     method = found
     return found
   }
@@ -68,6 +75,9 @@ package final class Decompressor: ByteSource {
     if bytes.count >= 4, bytes[0] & 0xF0 == 0x50, bytes[1...3].elementsEqual([0x2A, 0x4D, 0x18]) { return .zstd }
     if bytes.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00]) { return .xz }
     if bytes.count >= 4, bytes.starts(with: Array("BZh".utf8)), (0x31...0x39).contains(bytes[3]) { return .bzip2 }
+    // Version 1 is the only one in use; byte 5 is the dictionary's size as a power of two, of which 27 is 128 MiB.
+    if bytes.count >= 6, bytes.starts(with: Array("LZIP".utf8)), bytes[4] == 1, bytes[5] & 0x1F <= 27 { return .lzip }
+    if bytes.starts(with: [0x1F, 0x9D]) { return .compress }
     return nil
   }
 
@@ -149,6 +159,16 @@ package final class Decompressor: ByteSource {
       failure.limit(
         "the \(method?.rawValue ?? "") data needs more than \(limits.decoderMemory >> 20) MiB of memory to unpack")
     case .outOfMemory: failure.limit("no memory is left to unpack it")
+    }
+  }
+}
+
+extension Decompressor.Method {
+  /// Whether layers of images come in it (OCI image spec, layer.md); the others are for whole archives.
+  package var isOfLayers: Bool {
+    switch self {
+    case .none, .gzip, .zstd: true
+    case .xz, .bzip2, .lzip, .compress: false
     }
   }
 }

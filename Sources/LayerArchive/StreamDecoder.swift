@@ -1,4 +1,4 @@
-// The four compression methods behind one face: zlib, libzstd, liblzma, libbz2.
+// The compressions whose memory and checksums we control ourselves behind one face: zlib, libzstd, liblzma.
 internal import CArchive
 
 /// What a decoder did in one call.
@@ -135,47 +135,5 @@ final class XzDecoder: StreamDecoder {
 
   func restart() throws(DecodeFailure) {
     if lzma_stream_decoder(stream, memory, 0) != LZMA_OK { throw .outOfMemory }
-  }
-}
-
-/// bzip2 by libbz2; its memory is at most 4 MB by the format.
-final class Bzip2Decoder: StreamDecoder {
-  private let stream = UnsafeMutablePointer<bz_stream>.allocate(capacity: 1)
-  private var isOpen = false
-
-  init() throws(DecodeFailure) {
-    stream.initialize(to: bz_stream())
-    try restart()
-  }
-
-  deinit {
-    if isOpen { BZ2_bzDecompressEnd(stream) }
-    stream.deallocate()
-  }
-
-  func decode(
-    _ input: UnsafeRawBufferPointer, _ output: UnsafeMutableRawBufferPointer
-  ) throws(DecodeFailure) -> DecodeStep {
-    stream.pointee.next_in = UnsafeMutablePointer(mutating: input.baseAddress?.assumingMemoryBound(to: CChar.self))
-    stream.pointee.avail_in = UInt32(clamping: input.count)
-    stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: CChar.self)
-    stream.pointee.avail_out = UInt32(clamping: output.count)
-    let before = (stream.pointee.avail_in, stream.pointee.avail_out)
-    let result = BZ2_bzDecompress(stream)
-    let step = DecodeStep(
-      consumed: Int(before.0 - stream.pointee.avail_in), produced: Int(before.1 - stream.pointee.avail_out),
-      ended: result == BZ_STREAM_END)
-    switch result {
-    case BZ_OK, BZ_STREAM_END: return step
-    case BZ_MEM_ERROR: throw .outOfMemory
-    default: throw .damaged
-    }
-  }
-
-  func restart() throws(DecodeFailure) {
-    if isOpen { BZ2_bzDecompressEnd(stream) }
-    stream.pointee = bz_stream()
-    isOpen = BZ2_bzDecompressInit(stream, 0, 0) == BZ_OK
-    if !isOpen { throw .outOfMemory }
   }
 }

@@ -73,7 +73,7 @@ extension ImageArchive {
     case .none: type = .ociLayer
     case .gzip: type = .ociLayerGzip
     case .zstd: type = .ociLayerZstd
-    case .xz, .bzip2:
+    case .xz, .bzip2, .lzip, .compress:
       throw EngineError(
         .unsupported, doing, "the layer \"\(safeText(name))\" is compressed in a way that images do not know",
         hint: "unpack the layer, or save the image again with a current tool")

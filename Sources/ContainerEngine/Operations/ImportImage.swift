@@ -60,7 +60,7 @@ extension Engine {
     let compressed = HashingSource(source) { try asItCame.write($0) }
     let decompressor = Decompressor(compressed, failure: failure)
     let uncompressed = HashingSource(decompressor) {
-      if decompressor.method == .xz || decompressor.method == .bzip2 { try plain.write($0) }
+      if decompressor.method?.isOfLayers == false { try plain.write($0) }
     }
     let extractor = try LayerExtractor(
       uncompressed, into: draft.tree.raw, options: try layerOptions(), failure: failure)
@@ -79,7 +79,7 @@ extension Engine {
     case .none: (type, blob) = (.ociLayer, try asItCame.finish(expecting: nil, size: nil))
     case .gzip: (type, blob) = (.ociLayerGzip, try asItCame.finish(expecting: nil, size: nil))
     case .zstd: (type, blob) = (.ociLayerZstd, try asItCame.finish(expecting: nil, size: nil))
-    case .xz, .bzip2: (type, blob) = (.ociLayer, try plain.finish(expecting: diffID, size: nil))
+    case .xz, .bzip2, .lzip, .compress: (type, blob) = (.ociLayer, try plain.finish(expecting: diffID, size: nil))
     }
     return (Descriptor(mediaType: type, digest: blob.digest, size: blob.size), diffID)
   }
