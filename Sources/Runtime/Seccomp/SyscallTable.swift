@@ -1,3 +1,5 @@
+internal import LinuxKernel
+
 /// A system call interface of a machine, as a filter sees it (seccomp(2), `struct seccomp_data.arch`).
 package enum SyscallInterface: Int, CaseIterable, Sendable {
   case x86_64, x86, x32, aarch64, arm
@@ -94,8 +96,23 @@ package struct SyscallTable: Sendable {
     return entry
   }
 
-  /// The numbers of a call, nil when no machine has a call of that name.
-  package func numbers(of name: String) -> Numbers? {
+  /// The numbers of a call, nil when no machine has a call of that name: ours first, which is as new as our default
+  /// profile, then libseccomp's, which also has those of machines that we do not run on.
+  package func numbers(of name: String) -> Numbers? { ownNumbers(of: name) ?? libraryNumbers(of: name) }
+
+  private func libraryNumbers(of name: String) -> Numbers? {
+    var numbers = Numbers(repeating: -1)
+    var isKnown = false
+    for interface in SyscallInterface.allCases {
+      let token = interface == .x32 ? SystemCallName.x32Token : interface.auditArch
+      guard let found = SystemCallName.find(name, token) else { continue }
+      isKnown = true
+      if case .number(let number) = found { numbers[interface.rawValue] = number }
+    }
+    return isKnown ? numbers : nil
+  }
+
+  private func ownNumbers(of name: String) -> Numbers? {
     var name = name
     return name.withUTF8 { wanted in
       Self.text.withUTF8Buffer { bytes in
