@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -136,6 +138,12 @@ int dhow_lsetxattr(const char *path, const char *name, const void *value, size_t
   return lsetxattr(path, name, value, size, 0);
 }
 int dhow_lremovexattr(const char *path, const char *name) { return lremovexattr(path, name); }
+
+int dhow_clone_file(int to, int from) { return ioctl(to, FICLONE, from); }
+ssize_t dhow_copy_range(int from, int to, int64_t offset, size_t count) {
+  off64_t read_at = offset, write_at = offset;
+  return copy_file_range(from, &read_at, to, &write_at, count, 0);
+}
 
 int dhow_wifexited(int status) { return WIFEXITED(status); }
 int dhow_wexitstatus(int status) { return WEXITSTATUS(status); }

@@ -33,14 +33,7 @@ private struct Completion {
   let failure: ArchiveFailure
 
   private func openInLayer(_ path: ArraySlice<UInt8>, _ flags: Int32) throws(SystemError) -> OwnedDescriptor {
-    if path.isEmpty { return try File.open(at: layer, ".", flags) }
-    let text = path.map(CChar.init(bitPattern:)) + [0]
-    let raw = try systemCall("open", shownPath(path)) {
-      dhow_openat2(
-        layer, text, UInt64(UInt32(bitPattern: flags)), 0,
-        UInt64(DHOW_RESOLVE_BENEATH | DHOW_RESOLVE_NO_SYMLINKS | DHOW_RESOLVE_NO_MAGICLINKS))
-    }
-    return OwnedDescriptor(owning: raw)
+    try openBelow(layer, path, flags)
   }
 
   private func split(_ path: [UInt8]) -> (parent: ArraySlice<UInt8>, name: [CChar]) {

@@ -16,10 +16,12 @@ package enum TreeArchive {
   /// shortened meanwhile as it was found. Sockets are left out. `excluding` are paths without a leading slash that are
   /// left out with all below them. The archive is not ended: `TarWriter.finish` does that. Answers notes, a sentence
   /// each.
+  /// - Parameter owners: from the ids of this namespace to those that the archive is to have.
   package static func write(
-    _ root: Int32, as source: Source, to writer: TarWriter, excluding: Set<[UInt8]> = [], failure: ArchiveFailure
+    _ root: Int32, as source: Source, to writer: TarWriter, excluding: Set<[UInt8]> = [],
+    owners: OwnerShift = .none, failure: ArchiveFailure
   ) throws -> [String] {
-    var archive = Archive(source: source, writer: writer, failure: failure)
+    var archive = Archive(source: source, writer: writer, owners: owners, failure: failure)
     do {
       try TreeWalk.visit(root) { item in
         if excluding.contains(item.path) { return false }
@@ -41,6 +43,7 @@ private struct Archive {
 
   let source: TreeArchive.Source
   let writer: TarWriter
+  let owners: OwnerShift
   let failure: ArchiveFailure
   /// The first name of each file that has several.
   private var written: [FileID: [UInt8]] = [:]
@@ -48,9 +51,10 @@ private struct Archive {
   private var shortened = 0
   private let buffer = ContentBuffer()
 
-  init(source: TreeArchive.Source, writer: TarWriter, failure: ArchiveFailure) {
+  init(source: TreeArchive.Source, writer: TarWriter, owners: OwnerShift, failure: ArchiveFailure) {
     self.source = source
     self.writer = writer
+    self.owners = owners
     self.failure = failure
   }
 
@@ -71,17 +75,17 @@ private struct Archive {
     case S_IFLNK:
       let target = try item.linkTarget()
       if try addKnown(item) { return }
-      try writer.begin(entry(.symlink, item, linkTarget: target))
-    case S_IFIFO: if !(try addKnown(item)) { try writer.begin(entry(.fifo, item)) }
+      try writer.begin(try entry(.symlink, item, linkTarget: target))
+    case S_IFIFO: if !(try addKnown(item)) { try writer.begin(try entry(.fifo, item)) }
     case S_IFCHR, S_IFBLK: try addDevice(item)
     default: sockets += 1
     }
   }
 
-  private func entry(_ kind: TarEntry.Kind, _ item: TreeItem, linkTarget: [UInt8] = []) -> TarEntry {
+  private func entry(_ kind: TarEntry.Kind, _ item: TreeItem, linkTarget: [UInt8] = []) throws -> TarEntry {
+    let owner = try owners.owner(of: item, failure)
     var entry = TarEntry(
-      kind, item.path, mode: item.status.st_mode & 0o7777, uid: Int64(item.status.st_uid),
-      gid: Int64(item.status.st_gid),
+      kind, item.path, mode: item.status.st_mode & 0o7777, uid: Int64(owner.user), gid: Int64(owner.group),
       mtimeSeconds: Int64(item.status.st_mtim.tv_sec), linkTarget: linkTarget)
     entry.mtimeNanoseconds = Int32(item.status.st_mtim.tv_nsec)
     return entry
@@ -95,7 +99,7 @@ private struct Archive {
       written[id] = item.path
       return false
     }
-    try writer.begin(entry(.hardLink, item, linkTarget: first))
+    try writer.begin(try entry(.hardLink, item, linkTarget: first))
     return true
   }
 
@@ -104,9 +108,9 @@ private struct Archive {
     let file = try item.open()
     var status = stat()
     try systemCall("stat", item.shown) { fstat(file.raw, &status) }
-    var entry = entry(.regular, item)
+    var entry = try entry(.regular, item)
     entry.size = Int64(status.st_size)
-    entry.attributes = try AttributePolicy.read(file.raw, shown: item.shown)
+    entry.attributes = try owners.attributes(of: item, file.raw, failure)
     try writer.begin(entry)
     var remaining = entry.size
     while remaining > 0 {
@@ -124,8 +128,8 @@ private struct Archive {
 
   private func addDirectory(_ item: TreeItem) throws {
     let directory = try item.open(O_RDONLY | O_DIRECTORY)
-    var entry = entry(.directory, item)
-    entry.attributes = try AttributePolicy.read(directory.raw, shown: item.shown)
+    var entry = try entry(.directory, item)
+    entry.attributes = try owners.attributes(of: item, directory.raw, failure)
     try writer.begin(entry)
     guard case .overlayUpper(let mode) = source else { return }
     try OverlayUpper.refuseRedirect(directory.raw, mode, item, failure)
@@ -140,7 +144,7 @@ private struct Archive {
       return try addWhiteout(item.path[..<slash] + Array(".wh.".utf8) + item.path[slash...], like: item)
     }
     if try addKnown(item) { return }
-    var entry = entry(item.kind == S_IFCHR ? .character : .block, item)
+    var entry = try entry(item.kind == S_IFCHR ? .character : .block, item)
     let device = UInt64(item.status.st_rdev)
     entry.deviceMajor = Int64((device >> 8) & 0xFFF | (device >> 32) & ~0xFFF)
     entry.deviceMinor = Int64(device & 0xFF | (device >> 12) & 0xFFF_FF00)
@@ -148,7 +152,7 @@ private struct Archive {
   }
 
   private func addWhiteout(_ path: [UInt8], like item: TreeItem) throws {
-    var entry = entry(.regular, item)
+    var entry = try entry(.regular, item)
     (entry.path, entry.mode) = (path, 0o600)
     try writer.begin(entry)
   }

@@ -35,11 +35,12 @@ package enum TreeComparison {
   /// The differences of `actual` from `expected`: names, kinds, owners, modes, times of modification, extended
   /// attributes, opaque marks, link targets, sizes, contents, and which names are one file. Of `settled` paths only
   /// that they exist.
+  /// - Parameter owners: from the ids of `expected` to those that `actual` is to have.
   package static func damages(
     expected: Int32, actual: Int32, mode: OverlayMode, failure: ArchiveFailure, settled: Set<[UInt8]> = [],
-    ignoringExtras: Bool = false
+    owners: OwnerShift = .none, ignoringExtras: Bool = false
   ) throws -> [LayerDamage] {
-    var comparison = Comparison(actual: actual, mode: mode, settled: settled)
+    var comparison = Comparison(actual: actual, mode: mode, settled: settled, owners: owners, failure: failure)
     do {
       var known: Set<[UInt8]> = []
       try TreeWalk.visit(expected) { item in
@@ -64,14 +65,18 @@ private struct Comparison {
   let actual: Int32
   let mode: OverlayMode
   let settled: Set<[UInt8]>
+  let owners: OwnerShift
+  let failure: ArchiveFailure
   var damages: [LayerDamage] = []
   /// Inodes of files of several names: expected to actual.
   private var inodes: [UInt: UInt] = [:]
 
-  init(actual: Int32, mode: OverlayMode, settled: Set<[UInt8]>) {
+  init(actual: Int32, mode: OverlayMode, settled: Set<[UInt8]>, owners: OwnerShift, failure: ArchiveFailure) {
     self.actual = actual
     self.mode = mode
     self.settled = settled
+    self.owners = owners
+    self.failure = failure
   }
 
   mutating func note(_ path: [UInt8], _ what: String) { damages.append(LayerDamage(path: path, what: what)) }
@@ -91,9 +96,8 @@ private struct Comparison {
     }
     if isWhiteoutStatus(status) { return false }
     if settled.contains(item.path) { return true }
-    if status.st_uid != item.status.st_uid || status.st_gid != item.status.st_gid {
-      note(item.path, "has another owner")
-    }
+    let owner = try owners.owner(of: item, failure)
+    if status.st_uid != owner.user || status.st_gid != owner.group { note(item.path, "has another owner") }
     if item.kind != S_IFLNK, status.st_mode != item.status.st_mode { note(item.path, "has another mode") }
     if status.st_mtim.tv_sec != item.status.st_mtim.tv_sec || status.st_mtim.tv_nsec != item.status.st_mtim.tv_nsec {
       note(item.path, "has another time of modification")
@@ -136,7 +140,7 @@ private struct Comparison {
     guard let actual = try lower.openAsIs(item.path, flags: flags | O_NONBLOCK) else {
       return note(item.path, "is missing")
     }
-    let before = try AttributePolicy.read(expected.raw, shown: item.shown)
+    let before = try owners.attributes(of: item, expected.raw, failure)
     let now = try AttributePolicy.read(actual.raw, shown: item.shown)
     let isSame = before.elementsEqual(now) { $0.name == $1.name && $0.value == $1.value }
     if !isSame || AttributePolicy.isOpaque(expected.raw, mode) != AttributePolicy.isOpaque(actual.raw, mode) {

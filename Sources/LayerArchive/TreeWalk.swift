@@ -1,4 +1,5 @@
 // Walking a tree that somebody else may be changing.
+internal import CLinux
 internal import Glibc
 internal import LinuxKernel
 
@@ -97,4 +98,18 @@ enum TreeWalk {
     }
     return above
   }
+}
+
+/// Opens a path of bytes below a directory and follows no link on the way; the empty path is the directory itself.
+func openBelow(
+  _ directory: Int32, _ path: some Collection<UInt8>, _ flags: Int32
+) throws(SystemError) -> OwnedDescriptor {
+  if path.isEmpty { return try File.open(at: directory, ".", flags) }
+  let text = path.map(CChar.init(bitPattern:)) + [0]
+  let raw = try systemCall("open", shownPath(path)) {
+    dhow_openat2(
+      directory, text, UInt64(UInt32(bitPattern: flags | O_CLOEXEC)), 0,
+      UInt64(DHOW_RESOLVE_BENEATH | DHOW_RESOLVE_NO_SYMLINKS | DHOW_RESOLVE_NO_MAGICLINKS))
+  }
+  return OwnedDescriptor(owning: raw)
 }

@@ -74,6 +74,11 @@ ssize_t dhow_llistxattr(const char *path, char *list, size_t size);
 int dhow_lsetxattr(const char *path, const char *name, const void *value, size_t size);
 int dhow_lremovexattr(const char *path, const char *name);
 
+// Makes `to` share the whole content of `from`, ioctl_ficlone(2).
+int dhow_clone_file(int to, int from);
+// copy_file_range(2) at the same offset of both.
+ssize_t dhow_copy_range(int from, int to, int64_t offset, size_t count);
+
 // wait status, wait(2)
 int dhow_wifexited(int status);
 int dhow_wexitstatus(int status);
