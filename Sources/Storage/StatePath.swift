@@ -20,6 +20,16 @@ package enum StatePath {
   package static func layerRecord(_ diffID: Digest) -> String { "layers/\(diffID.hex)/\(layerRecordName)" }
   package static let layerTreeName = "fs"
   package static let layerRecordName = "layer.json"
+  /// The tree of a layer once more, with the owners of another id map: in the layer's directory, so that it goes
+  /// with it.
+  static func shiftedLayer(_ diffID: Digest, _ key: String) -> String {
+    "layers/\(diffID.hex)/\(shiftedLayerPrefix)\(key)"
+  }
+  package static func shiftedTree(_ diffID: Digest, _ key: String) -> String {
+    "\(shiftedLayer(diffID, key))/\(layerTreeName)"
+  }
+  static let shiftedLayerPrefix = "shifted-"
+  static let shiftedRecordName = "map.json"
 
   package static let containers = "containers"
   package static func container(_ id: String) -> String { "containers/\(id)" }

@@ -156,10 +156,16 @@ package struct StoreCheck {
         continue
       }
       layersChecked += 1
-      guard let difference = try difference(of: source) else { continue }
+      let difference = try difference(of: source)
+      // Those of a damaged layer go with it.
+      let copies = difference == nil && verifyLayer != nil ? try ShiftedLayers.damages(of: diffID, in: directory) : []
+      if difference == nil && copies.isEmpty { continue }
       // Removed, or removed and brought again, while we looked.
       guard try isListed(source.manifest), try inode(of: diffID) == before else { continue }
-      report(.corruptLayer, object, difference, .mend, .layer(diffID))
+      if let difference { report(.corruptLayer, object, difference, .mend, .layer(diffID)) }
+      for (path, detail) in copies {
+        report(.corruptLayer, "a copy of layer \(diffID.short)", detail, .remove, .path(path))
+      }
     }
   }
 
