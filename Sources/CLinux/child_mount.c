@@ -86,6 +86,14 @@ static long follow(int parent, const char *path, size_t start, size_t end, char 
   return failure;
 }
 
+// What is made to mount on in the container's own files is its root's, also where the user is another one there
+// (--userns keep-id). In a directory of the host's it stays the user's; and where the map has no root it stays as it is.
+static void give_to_root(int fd) {
+  struct statfs fs;
+  if (raw(SYS_geteuid) == 0 || raw(SYS_fstatfs, fd, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC) return;
+  raw(SYS_fchownat, fd, "", 0, 0, EMPTY_PATH);
+}
+
 // One pass over the components, making those that are missing. 1: the last one is there now; 2: a dangling link was
 // met, and `next` is the path to try instead.
 static long make_components(int root, char path[PATH_MAX], uint32_t flags, uint64_t resolve, char next[PATH_MAX]) {
@@ -113,6 +121,7 @@ static long make_components(int root, char path[PATH_MAX], uint32_t flags, uint6
         made = raw(SYS_mkdirat, parent, name, 0755);
       }
       if (made >= 0) fd = open_in_root(root, path, O_PATH, resolve);
+      if (made >= 0 && fd >= 0) give_to_root((int)fd);
     }
     path[end] = saved;
     if (made == -EEXIST) {

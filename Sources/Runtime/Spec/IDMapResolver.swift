@@ -17,6 +17,9 @@ package struct ContainerIDMap: Equatable, Sendable {
 
   package var makesNamespace: Bool { !uids.isEmpty }
 
+  /// Whether the user, who is root of our namespace and makes the mounts, is somebody else than root in the container.
+  package var userIsNotRoot: Bool { makesNamespace && !uids.contains { $0.containerID == 0 && $0.hostID == 0 } }
+
   /// Whether an id of the container exists on the host.
   package func maps(uid: UInt32, gid: UInt32) -> Bool {
     guard makesNamespace else { return true }

@@ -31,6 +31,11 @@ extension RuntimeSpecBuilder {
 
   private func depth(_ path: String) -> Int { path.utf8.count { $0 == UInt8(ascii: "/") } }
 
+  /// A new tmpfs belongs to who mounts it (tmpfs(5)); in a container it is root's, where there is a root.
+  private var ownerOfTmpfs: [String] {
+    input.idMap.userIsNotRoot && input.idMap.maps(uid: 0, gid: 0) ? ["uid=0", "gid=0"] : []
+  }
+
   private func standardMounts() -> [RuntimeSpec.Mount] {
     let guarded = ["nosuid", "noexec", "nodev"]
     var mounts: [RuntimeSpec.Mount] = []
@@ -41,7 +46,7 @@ extension RuntimeSpecBuilder {
     mounts.append(
       .init(
         destination: "/dev", type: "tmpfs", source: "tmpfs",
-        options: ["nosuid", "strictatime", "mode=755", "size=65536k"]))
+        options: ["nosuid", "strictatime", "mode=755", "size=65536k"] + ownerOfTmpfs))
     let terminals = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]
     // Group 5 is tty; with a single id it does not exist.
     let group = input.idMap.maps(uid: 0, gid: 5) && !input.idMap.setgroupsDenied ? ["gid=5"] : []
@@ -61,7 +66,8 @@ extension RuntimeSpecBuilder {
         let size = settings.shmSize ?? Self.defaultShmSize
         mounts.append(
           .init(
-            destination: "/dev/shm", type: "tmpfs", source: "shm", options: guarded + ["mode=1777", "size=\(size)"]))
+            destination: "/dev/shm", type: "tmpfs", source: "shm",
+            options: guarded + ["mode=1777", "size=\(size)"] + ownerOfTmpfs))
       }
     }
     return mounts
@@ -94,6 +100,8 @@ extension RuntimeSpecBuilder {
       var options = ["noexec", "nosuid", "nodev"].filter { word in
         !mount.options.contains(String(word.dropFirst(2)))
       }
+      // Of two, the last one counts: what the user asks for.
+      options += ownerOfTmpfs
       options += mount.options.filter { !options.contains($0) }
       if mount.readOnly { options.append("ro") }
       return .init(destination: destination, type: "tmpfs", source: "tmpfs", options: options)
