@@ -36,7 +36,8 @@ extension Engine {
     return try during(doing) { try File.openDirectory(at: home.raw, StatePath.ContainerFile.upper) }
   }
 
-  /// Runs `body` with the trees below a container's writable layer, topmost first.
+  /// Runs `body` with the trees below a container's writable layer, topmost first, whose owners are those that the
+  /// container sees. We are in the user's namespace.
   func withLowerTrees<Value>(
     _ record: ContainerRecord, doing: String, _ body: ([Int32]) throws -> Value
   ) throws(EngineError) -> Value {
@@ -46,9 +47,9 @@ extension Engine {
       if let directory = record.settings.rootDirectory {
         trees.append(try File.openDirectory(directory.path, followLink: true).take())
       }
-      for layer in record.layers.reversed() {
-        trees.append(try LayerStore(self.directory).openTree(layer).take())
-      }
+      let layers = try ContainerLayers(self, record, doing: doing)
+      try layers.prepare()
+      for tree in layers.trees { trees.append(try File.openDirectory(at: self.directory.root.raw, tree).take()) }
       return try body(trees)
     }
   }

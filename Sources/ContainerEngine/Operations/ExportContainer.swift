@@ -21,49 +21,26 @@ extension Engine {
         throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
       }
       try enterUserNamespace()
+      let layers = try ContainerLayers(self, record, doing: doing)
+      try layers.prepare()
       let home = StatePath.container(id)
       var trees = [home + "/" + StatePath.ContainerFile.upper]
       if let root = record.settings.rootDirectory {
         trees = (root.overlay ? trees : []) + [root.path]
       } else {
-        trees += record.layers.reversed().map { StatePath.layerTree($0) }
+        trees += layers.trees
       }
-      try exportTree(trees, mountedOn: home, to: descriptor, doing: doing)
-    }
-  }
-
-  private func exportTree(_ trees: [String], mountedOn home: String, to descriptor: Int32, doing: String) throws {
-    var ends: [Int32] = [-1, -1]
-    try systemCall("pipe") { pipe(&ends) }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    let pid = try Spawn.fork()
-    if pid == 0 {
-      var failure: EngineError?
-      do throws(EngineError) {
-        try during(doing) { try writeTree(trees, mountedOn: home, to: descriptor, doing: doing) }
-      } catch { failure = error }
-      if let failure {
-        // A parent that is gone needs no answer.
-        try? File.writeAll(ends[1], JSON([failure.kind.rawValue, failure.reason, failure.hint ?? ""]).bytes())
+      // A mount namespace of its own goes with the child.
+      try ChildTask.run(doing: doing) { [self] in
+        try writeTree(trees, mountedOn: home, owners: layers.archiveOwners, to: descriptor, doing: doing)
       }
-      _exit(failure == nil ? 0 : 1)
     }
-    close(ends[1])
-    let reports = OwnedDescriptor(owning: ends[0])
-    let answer = try File.readAll(reports.raw, limit: 1 << 20, shown: "the child's answer")
-    let end = try Spawn.wait(pid)
-    guard !answer.isEmpty else {
-      guard case .exited(0) = end else { throw EngineError(.internal, doing, "its child ended before it was done") }
-      return
-    }
-    let words = try JSON(parsing: answer).arrayValue?.compactMap(\.stringValue) ?? []
-    guard words.count == 3 else { throw EngineError(.internal, doing, "its child did not say what went wrong") }
-    throw EngineError(
-      EngineError.Kind(rawValue: words[0]) ?? .internal, doing, words[1], hint: words[2].isEmpty ? nil : words[2])
   }
 
   /// In the child. Paths are relative to the root directory, the topmost tree first.
-  private func writeTree(_ trees: [String], mountedOn home: String, to descriptor: Int32, doing: String) throws {
+  private func writeTree(
+    _ trees: [String], mountedOn home: String, owners: OwnerShift, to descriptor: Int32, doing: String
+  ) throws {
     // In this order: unshare takes the working directory along, while a descriptor stays in the namespace it was opened
     // in, whose mounts overlay does not take (EINVAL).
     try systemCall("chdir", directory.location.root) { fchdir(directory.root.raw) }
@@ -74,7 +51,8 @@ extension Engine {
     for tree in trees { opened.append(try File.openDirectory(tree, followLink: tree.hasPrefix("/")).take()) }
     if opened.count > 1 { opened = [try mountOverlay(opened, on: home)] }
     let writer = TarWriter { try File.writeAll(descriptor, $0, shown: "the archive") }
-    _ = try TreeArchive.write(opened[0], as: .tree, to: writer, failure: ArchiveFailure(doing: doing))
+    _ = try TreeArchive.write(
+      opened[0], as: .tree, to: writer, owners: owners, failure: ArchiveFailure(doing: doing))
     try writer.finish()
   }
 

@@ -21,7 +21,7 @@ extension Engine {
       imageID: record.imageID?.description ?? "", settings: record.settings, image: record.defaults,
       environment: ContainerEnvironment.merged(record, hostname: hostname), hostname: hostname,
       state: inspectedState(status), files: inspectedFiles(record, isRunning: status.isRunning))
-    if record.settings.rootDirectory == nil { view.overlay = overlayPaths(record) }
+    if record.settings.rootDirectory == nil { view.overlay = try overlayPaths(record) }
     if size { view.sizes = try sizes(of: record) }
     return view.json
   }
@@ -65,11 +65,19 @@ extension Engine {
   }
 
   /// Absolute paths of the container's overlay, lower layers from the top.
-  private func overlayPaths(_ record: ContainerRecord) -> ContainerInspect.Overlay {
+  private func overlayPaths(_ record: ContainerRecord) throws(EngineError) -> ContainerInspect.Overlay {
     let root = directory.location.root + "/"
     let home = root + StatePath.container(record.id) + "/"
+    let layers: ContainerLayers
+    do throws(EngineError) {
+      layers = try ContainerLayers(self, record, doing: "inspecting \(record.name)")
+    } catch {
+      // The container whose namespaces it joins is gone: until that is mended it has no map of its own to show.
+      guard error.kind == .notFound else { throw error }
+      layers = ContainerLayers(unshifted: record, self)
+    }
     return ContainerInspect.Overlay(
-      lower: record.layers.reversed().map { root + StatePath.layerTree($0) },
+      lower: layers.trees.map { root + $0 },
       upper: home + StatePath.ContainerFile.upper, work: home + StatePath.ContainerFile.work)
   }
 

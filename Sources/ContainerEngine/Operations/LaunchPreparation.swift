@@ -45,7 +45,7 @@ struct LaunchPreparation {
     // The root is mounted in the container's own mount namespace, over the directory that nobody needs to see in there.
     built.spec.root.path = home
     var options = LaunchOptions(
-      doing: doing, rootFileSystem: rootFileSystem, inUserNamespace: engine.isRootless)
+      doing: doing, rootFileSystem: try rootFileSystem(), inUserNamespace: engine.isRootless)
     options.keepsGroups = idMap.setgroupsDenied || built.keepsGroups
     options.joins = joined.joins
     options.usesInit = settings.usesInit
@@ -87,14 +87,16 @@ struct LaunchPreparation {
     return try LayeredRoot([upper.raw] + trees)
   }
 
-  private var rootFileSystem: RootFileSystem {
+  private func rootFileSystem() throws(EngineError) -> RootFileSystem {
     let root = engine.directory.location.root + "/"
     let lower: [String]
     if let directory = settings.rootDirectory {
       guard directory.overlay else { return .directory(directory.path) }
       lower = [directory.path]
     } else {
-      lower = record.layers.reversed().map { root + StatePath.layerTree($0) }
+      let layers = try ContainerLayers(engine, record, doing: doing)
+      try layers.prepare()
+      lower = layers.trees.map { root + $0 }
     }
     return .overlay(
       lower: lower, upper: home + "/" + StatePath.ContainerFile.upper, work: home + "/" + StatePath.ContainerFile.work,

@@ -61,6 +61,8 @@ extension Engine {
     _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
     if !record.settings.joinsNamespaces { try enterUserNamespace() }
+    // Here, and not in a monitor that has no standard error to say so on, when it takes long.
+    try ContainerLayers(self, record, doing: "starting \(record.name)").prepare()
     // Keys that cannot be read are refused before anything runs.
     if let attach { _ = try detachKeys(attach) }
     let local = attach.map {
