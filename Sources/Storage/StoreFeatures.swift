@@ -53,7 +53,7 @@ extension StateDirectory {
   }
 
   /// Checks that the user's id map is the one the layers were made with, and remembers it the first time. A map that only
-  /// grew at its end is fine.
+  /// grew at its end is fine, and so is one that only lost its end: the ids that are left mean what they meant.
   /// - Throws: `wrongState` when another range of subordinate ids would give the files to strangers.
   package func check(_ map: IDMap) throws(EngineError) {
     var record = try storeRecord()
@@ -63,9 +63,14 @@ extension StateDirectory {
       return try write(record)
     }
     if before == now { return }
+    var isShorter = false
     for kind in ["uids", "gids"] {
       let old = before[kind]?.arrayValue ?? []
       let new = now[kind]?.arrayValue ?? []
+      if old.starts(with: new) {
+        isShorter = isShorter || new.count < old.count
+        continue
+      }
       guard new.starts(with: old) else {
         let shown = { (lines: [JSON]) in lines.compactMap(\.stringValue).joined(separator: ", ") }
         throw EngineError(
@@ -74,6 +79,8 @@ extension StateDirectory {
           hint: "give the user the former range in /etc/sub\(kind.dropLast()), or begin anew: dhow system reset")
       }
     }
+    // The longer one is remembered: there are files of its ids.
+    guard !isShorter else { return }
     record["idMap"] = now
     try write(record)
   }
