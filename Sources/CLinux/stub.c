@@ -23,10 +23,14 @@
 
 // Where the stub is loaded, and what the parent puts behind the headers.
 #define STUB_BASE 0x400000UL
+#define STUB_CLONE_PARENT 0x8000    // CLONE_PARENT, linux/sched.h
+#define STUB_SET_DEATH_SIGNAL 1     // PR_SET_PDEATHSIG, linux/prctl.h
 #define STUB_DATA (sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr))
 struct stub_data {
   int32_t control;
-  int32_t is_init;
+  int32_t role;
+  int32_t takes_terminal;
+  int32_t death_signal;
   // Candidate paths, each ended by NUL, the list by an empty one.
   char candidates[];
 };
@@ -122,13 +126,39 @@ IN_STUB static void stub_supervise(long program) {
   }
 }
 
+// Is born in the pid namespace of a container that is joined, with nothing in memory but the program's own arguments:
+// root of that namespace may trace it as soon as it exists (CVE-2016-9962).
+IN_STUB static void stub_join(const struct stub_data *data) {
+  struct dhow_report report;
+  report.operation = ~0U;
+  report.head = 0;
+  report.error = 0;
+  long pid = raw(SYS_clone, STUB_CLONE_PARENT, 0, 0, 0, 0);
+  if (pid > 0) {
+    report.kind = DHOW_REPORT_CHILD;
+    report.pid = (int32_t)pid;
+    raw(SYS_write, data->control, &report, offsetof(struct dhow_report, bytes));
+    raw(SYS_exit_group, 0);
+  }
+  long result = pid;
+  if (result == 0) result = raw(SYS_setsid);
+  if (result >= 0 && data->takes_terminal) result = raw(SYS_ioctl, 0, TIOCSCTTY, 0);
+  if (result >= 0 && data->death_signal) result = raw(SYS_prctl, STUB_SET_DEATH_SIGNAL, data->death_signal, 0, 0, 0);
+  if (result >= 0) return;
+  report.kind = DHOW_REPORT_FAILED;
+  report.error = (int32_t)-result;
+  raw(SYS_write, data->control, &report, offsetof(struct dhow_report, bytes));
+  raw(SYS_exit_group, 125);
+}
+
 IN_STUB __attribute__((noreturn)) static void stub_main(long *stack) {
   const struct stub_data *data = stub_data();
   char **arguments = (char **)(stack + 1);
   char **environment = arguments + stack[0] + 1;
   // Closed already: this is the program itself, told to run /proc/self/exe. Once is enough.
   if (raw(SYS_fcntl, data->control, F_SETFD, FD_CLOEXEC) < 0) raw(SYS_exit_group, 126);
-  if (data->is_init) {
+  if (data->role == DHOW_STUB_JOIN) stub_join(data);
+  if (data->role == DHOW_STUB_INIT) {
     uint64_t all = ~UINT64_C(0), none = 0;
     raw(SYS_rt_sigprocmask, SIG_BLOCK, &all, 0, 8);
     long program = raw(SYS_clone, SIGCHLD, 0, 0, 0, 0);
@@ -152,9 +182,9 @@ static int write_fully(int fd, const void *bytes, size_t count) {
   return write(fd, bytes, count) == (ssize_t)count ? 0 : -1;
 }
 
-int dhow_stub_image(int control, int is_init, const char *candidates, size_t length) {
+int dhow_stub_image(int control, int role, int takes_terminal, int death_signal, const char *candidates, size_t length) {
   size_t code_size = (size_t)(__stop_dhow_stub - __start_dhow_stub);
-  struct stub_data data = {control, is_init};
+  struct stub_data data = {control, role, takes_terminal, death_signal};
   size_t code_offset = (STUB_DATA + sizeof data + length + 15) & ~(size_t)15;
   size_t total = code_offset + code_size;
   Elf64_Ehdr header = {

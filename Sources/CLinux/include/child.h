@@ -126,10 +126,13 @@ int dhow_control_pair(int sockets[2]);
 // Receives one report; a descriptor that came with it goes to *descriptor, else -1. Answers its length, 0 at the end.
 ssize_t dhow_receive_report(int socket, struct dhow_report *report, int *descriptor);
 
+// What the stub does: executes the program; stays as PID 1 in front of it and expects its own name before the program's
+// arguments; is born in the joined pid namespace, reports its pid, and executes the program there.
+enum { DHOW_STUB_TRAMPOLINE = 0, DHOW_STUB_INIT = 1, DHOW_STUB_JOIN = 2 };
+
 // The stub's executable in a sealed memory file, close-on-exec; -1 and errno. `candidates`: the paths to try, each ended
-// by NUL and the list by an empty one, `length` bytes in all. With `is_init` it stays as PID 1 in front of the program
-// and expects its own name before the program's arguments.
-int dhow_stub_image(int control, int is_init, const char *candidates, size_t length);
+// by NUL and the list by an empty one, `length` bytes in all. The terminal at 0 and the death signal are for JOIN.
+int dhow_stub_image(int control, int role, int takes_terminal, int death_signal, const char *candidates, size_t length);
 
 // ioctl(NS_GET_NSTYPE): the CLONE_NEW flag of a namespace descriptor, -1 when it is none.
 int dhow_namespace_type(int fd);

@@ -60,7 +60,7 @@ extension LaunchPlan {
   /// happens last: with descriptors closed, ids and capabilities dropped, and memory that cannot be traced (CVE-2016-9962).
   mutating func build(
     joining process: RuntimeSpec.Process, options: JoinOptions, stdio: LaunchStdio, kept: [Int32],
-    joins: JoinedNamespaces, candidates: [String]
+    joins: JoinedNamespaces, stubJoins: Bool, candidates: [String]
   ) throws(EngineError) {
     closeAll(except: kept + stdio.sources + joins.entries.map(\.pidfd))
     value(DHOW_OP_UMASK, "setting the umask", 0)
@@ -80,13 +80,18 @@ extension LaunchPlan {
     add(DHOW_OP_KEYRING, "making a session keyring") { op, arena in op.text = arena.string("dhow") }
     addStdio(stdio, owner: process.user.uid, takesTerminal: false)
     let credentials = try addCredentials(process, keepsGroups: options.keepsGroups)
+    let umask = process.user.umask ?? options.umask
+    if stubJoins {
+      addFilter(options.seccomp, credentials)
+      return addFinish(umask, deathSignal: 0, candidates)
+    }
     // The built-in filter allows what follows; one of the user's need not.
     if options.filterAllowsLaunch { addFilter(options.seccomp, credentials) }
     add(DHOW_OP_FORK, "entering the pid namespace")
     add(DHOW_OP_SESSION, "starting a session")
     if case .terminal = stdio { add(DHOW_OP_CONTROLLING_TERMINAL, "taking the terminal") }
     if !options.filterAllowsLaunch { addFilter(options.seccomp, credentials) }
-    addFinish(process.user.umask ?? options.umask, deathSignal: options.deathSignal, candidates)
+    addFinish(umask, deathSignal: options.deathSignal, candidates)
   }
 
   private mutating func addJoins(_ joins: JoinedNamespaces) {
@@ -174,6 +179,8 @@ extension LaunchPlan {
 }
 
 extension LaunchStdio {
+  var makesTerminal: Bool { if case .terminal = self { true } else { false } }
+
   /// Descriptors the child needs until it has placed them.
   var sources: [Int32] {
     switch self {

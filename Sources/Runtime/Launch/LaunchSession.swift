@@ -49,6 +49,14 @@ final class LaunchStacks {
   }
 }
 
+/// What the stub does in the child's stead (stub.c).
+enum StubRole {
+  case trampoline
+  case initProcess
+  /// Is born in the joined pid namespace, and there becomes the program.
+  case join(takesTerminal: Bool, deathSignal: Int32)
+}
+
 /// One child on its way to exec, and the conversation with it over its control socket.
 final class LaunchSession {
   let doing: String
@@ -79,14 +87,20 @@ final class LaunchSession {
   }
 
   /// Makes the stub that executes the program in the child's stead. Answers its descriptor for the plan.
-  func makeStub(isInit: Bool, candidates: [String]) throws(EngineError) -> Int32 {
+  func makeStub(_ role: StubRole, candidates: [String]) throws(EngineError) -> Int32 {
     var list: [CChar] = []
     for candidate in candidates where !candidate.isEmpty {
       list += candidate.utf8.map { CChar(bitPattern: $0) }
       list.append(0)
     }
     list.append(0)
-    stub = dhow_stub_image(childEnd, isInit ? 1 : 0, list, list.count)
+    switch role {
+    case .trampoline: stub = dhow_stub_image(childEnd, Int32(DHOW_STUB_TRAMPOLINE), 0, 0, list, list.count)
+    case .initProcess: stub = dhow_stub_image(childEnd, Int32(DHOW_STUB_INIT), 0, 0, list, list.count)
+    case .join(let takesTerminal, let deathSignal):
+      stub = dhow_stub_image(
+        childEnd, Int32(DHOW_STUB_JOIN), takesTerminal ? 1 : 0, deathSignal, list, list.count)
+    }
     guard stub >= 0 else {
       throw EngineError(
         .unavailable, doing,

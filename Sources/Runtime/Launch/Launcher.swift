@@ -37,7 +37,10 @@ package enum Launcher {
     let joins = try JoinedNamespaces(options.joins, doing: options.doing)
     let namespaces = try NamespacePlan(spec.linux.namespaces, joins: options.joins)
     let candidates = try LaunchPlan.candidates(spec.process, doing: options.doing)
-    let stub = try stub(session, options.hidesBinary, isInit: options.usesInit, candidates)
+    var stub: [Int32] = []
+    if options.hidesBinary || options.usesInit {
+      stub.append(try session.makeStub(options.usesInit ? .initProcess : .trampoline, candidates: candidates))
+    }
     var plan = LaunchPlan()
     try plan.build(
       spec, options: options, stdio: streams.stdio, kept: [session.childEnd] + stub, namespaces: namespaces,
@@ -70,11 +73,21 @@ package enum Launcher {
     let streams = try StandardStreams(stdio, doing: options.doing)
     let joins = try JoinedNamespaces([options.container], doing: options.doing)
     let candidates = try LaunchPlan.candidates(process, doing: options.doing)
-    let stub = try stub(session, options.hidesBinary, isInit: false, candidates)
+    // Without a user namespace of its own, the container's root may trace whatever appears in its pid namespace: only
+    // the stub is born there. With one, our memory is beyond its rights, and the stub's would not be.
+    let stubJoins =
+      !options.container.types.contains(.user) && (options.seccomp == nil || options.filterAllowsLaunch)
+    var stub: [Int32] = []
+    if stubJoins {
+      let role = StubRole.join(takesTerminal: streams.stdio.makesTerminal, deathSignal: options.deathSignal)
+      stub.append(try session.makeStub(role, candidates: candidates))
+    } else if options.hidesBinary {
+      stub.append(try session.makeStub(.trampoline, candidates: candidates))
+    }
     var plan = LaunchPlan()
     try plan.build(
       joining: process, options: options, stdio: streams.stdio, kept: [session.childEnd] + stub, joins: joins,
-      candidates: candidates)
+      stubJoins: stubJoins, candidates: candidates)
     try session.start(plan, process, flags: 0, sharesMemory: false, isInit: false, cgroup: options.cgroup)
     try session.whileStarting { (pid) throws(EngineError) in
       try enterCgroups(pid, options.cgroupProcs, doing: options.doing)
@@ -82,12 +95,6 @@ package enum Launcher {
     }
     try session.follow(plan, candidates, process)
     return try session.finish(plan, candidates, process)
-  }
-
-  private static func stub(
-    _ session: LaunchSession, _ hidesBinary: Bool, isInit: Bool, _ candidates: [String]
-  ) throws(EngineError) -> [Int32] {
-    hidesBinary || isInit ? [try session.makeStub(isInit: isInit, candidates: candidates)] : []
   }
 
   /// Writes the id maps of the child's user namespace; we hold all capabilities over its parent, so no helper is needed.
