@@ -53,7 +53,7 @@ package struct PausePoint: Sendable {
   package func isReached(within seconds: Double = 20) -> Bool {
     // A trace that cannot be read shows nobody arriving, which fails the test that asks.
     eventually(within: seconds) {
-      (try? readText(trace))?.split(separator: "\n").contains { $0 == name } ?? false
+      String(decoding: bytesIfReadable(trace) ?? [], as: UTF8.self).split(separator: "\n").contains { $0 == name }
     }
   }
 

@@ -36,7 +36,9 @@ package struct HostState: Equatable, Sendable {
     var found: Set<String> = []
     for table in ["tcp", "tcp6"] {
       // Absent where the kernel has no IPv6.
-      for line in ((try? readText("/proc/net/\(table)")) ?? "").split(separator: "\n").dropFirst() {
+      for line in String(decoding: bytesIfReadable("/proc/net/\(table)") ?? [], as: UTF8.self).split(separator: "\n")
+        .dropFirst()
+      {
         let fields = line.split(separator: " ")
         if fields.count > 3, fields[3] == "0A" { found.insert("\(table) \(fields[1])") }
       }

@@ -146,9 +146,9 @@ package final class Store {
     let mount = Array("\(directory)/".utf8)
     return names(in: "/proc").compactMap { Int32($0) }.filter { pid in
       guard pid != getpid() else { return false }
-      // A process that ends while we look is not one that stayed.
-      if let environment = try? readBytes("/proc/\(pid)/environ"), contains(environment, marker) { return true }
-      if let mounts = try? readBytes("/proc/\(pid)/mountinfo"), contains(mounts, mount) { return true }
+      // A process that ends while we look, or has ended, is not one that stayed.
+      if let environment = bytesIfReadable("/proc/\(pid)/environ"), contains(environment, marker) { return true }
+      if let mounts = bytesIfReadable("/proc/\(pid)/mountinfo"), contains(mounts, mount) { return true }
       return false
     }
   }
