@@ -11,6 +11,9 @@ package enum StopOutcome: Equatable, Sendable { case stopped, wasNotRunning }
 /// Seconds between the stop signal and SIGKILL when nothing says otherwise, as in docker.
 private let defaultStopTimeout: Int64 = 10
 
+/// Nanoseconds that a monitor gets to clear away after its container's end: one in the foreground may wait for a reader.
+private let monitorPatience: Int64 = 2_000_000_000
+
 extension Engine {
   /// Sends the container's stop signal and, when it still runs after the time-out, SIGKILL.
   /// - Parameters:
@@ -71,6 +74,10 @@ extension Engine {
         if let deadline, MonotonicClock.now > deadline + 5_000_000_000 { return false }
         usleep(pause)
         pause = min(pause * 2, 20_000)
+      }
+      // The monitor has said how it ended; what it still clears away must not meet a start or a removal that follows.
+      if let monitor = try state.monitor.open() {
+        _ = try isReadable(monitor.raw, MonotonicClock.now + monitorPatience)
       }
       return true
     }
