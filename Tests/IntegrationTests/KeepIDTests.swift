@@ -73,7 +73,8 @@ struct KeepIDTests {
       let root = try store.dhow(["run", "--userns", "keep-id:uid=0,gid=0"] + asked + ["busybox", "sh", "-c", script])
       #expect(root.lines == ["0", "0", "0"], "\(root)")
       #expect(try copies(store) == [])
-      let other = try store.dhow(["run", "--userns", "keep-id:uid=33,gid=8"] + asked + ["busybox", "sh", "-c", script])
+      let other = try store.dhow(
+        ["run", "--userns", "keep-id:uid=33,gid=8"] + asked + ["busybox", "sh", "-c", script])
       #expect(other.lines == ["33", "8", "0"], "\(other)")
       #expect(try copies(store).count == 1)
       let owner = "\(try account().uid)"
