@@ -26,6 +26,8 @@ final class RuntimeDirectoryGuard {
   private let inotify: OwnedDescriptor
   private var remembered: [(name: String, mode: UInt32, content: [UInt8])] = []
   private var dueCheck: Int?
+  private static let attemptsAtMost = 7
+  private var attempts = 0
   private var isReleased = false
 
   /// Takes the lock and listens on the socket.
@@ -139,7 +141,21 @@ final class RuntimeDirectoryGuard {
         watchDirectory()
       }
       try restoreFiles()
-    } catch { watchAncestor() }
+      attempts = 0
+    } catch {
+      watchAncestor()
+      retry()
+    }
+  }
+
+  /// What removed the directory may still be at work, and its last act may have come before the watch: looks again a few
+  /// times, each after twice the wait, 12 seconds in all. After that only an event makes us look.
+  private func retry() {
+    guard attempts < Self.attemptsAtMost else { return }
+    attempts += 1
+    loop.after(nanoseconds: Self.settleNanoseconds << Int64(attempts)) { [unowned self] in
+      if !self.isReleased { self.check() }
+    }
   }
 
   private func isSameDirectory() throws(SystemError) -> Bool {
