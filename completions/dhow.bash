@@ -144,7 +144,7 @@ __dhow_values() {
     "history --format" | "images --format" | "ps --format" | "container ls --format" | "container list --format" | "container ps --format" | "image history --format" | "image ls --format" | "image list --format") echo "words:table json" ;;
     "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "inspect --type") echo "words:container image" ;;
-    "save --format" | "image save --format") echo "words:docker-archive oci-archive" ;;
+    "save --format" | "image save --format") echo "words:docker-archive oci-archive docker-dir oci-dir" ;;
   esac
 }
 

@@ -69,6 +69,91 @@ struct InterchangeTests {
     }
   }
 
+  @Test(.requires(.program("podman")), arguments: ["docker-dir", "oci-dir"])
+  func `podman reads the directories that save writes, and we those of podman`(format: String) throws {
+    try withStore { store in
+      try store.loadBusybox()
+      let id = try store.must("image", "inspect", "--format", "{{.Id}}", "busybox").out
+      let ours = store.directory + "/ours"
+      #expect(try store.must("save", "--format", format, "-o", ours, "busybox").out == "")
+      let podman = try PodmanStore(store)
+      // podman makes a name of the path as it was given, which must be in small letters.
+      let loaded = try podman.must("load", "-i", "ours").out
+      let name = try #require(loaded.split(separator: " ").last.map(String.init))
+      #expect("sha256:" + (try podman.must("image", "inspect", "--format", "{{.Id}}", name).out) == id)
+      let theirs = store.directory + "/theirs"
+      try podman.must("save", "--format", format, "-o", theirs, name)
+      try withStore { other in
+        try mustRun(["cp", "-r", theirs, other.directory + "/theirs"])
+        try mustRun(["chmod", "-R", "a+rX", other.directory + "/theirs"])
+        try other.must("load", "-i", other.directory + "/theirs")
+        #expect(try other.must("images", "-q", "--no-trunc").out == id)
+        let other = try other.must("run", "--rm", "--network", "none", id, "echo", "works")
+        #expect(other.out == "works")
+      }
+    }
+  }
+
+  @Test(arguments: ["docker-dir", "oci-dir"])
+  func `a saved directory loads again, and is written into nothing but an empty one`(format: String) throws {
+    try withStore { store in
+      try store.loadBusybox()
+      let id = try store.must("image", "inspect", "--format", "{{.Id}}", "busybox").out
+      let target = store.directory + "/saved"
+      try store.must("save", "--format", format, "-o", target, "busybox")
+      let again = try store.dhow("save", "--format", format, "-o", target, "busybox")
+      expectRefusal(again, status: 1, naming: target, "not empty", hint: true)
+      let file = try store.file("occupied", "mine")
+      expectRefusal(
+        try store.dhow("save", "--format", format, "-o", file, "busybox"), status: 1, naming: file, "no directory",
+        hint: true)
+      #expect(try readText(file) == "mine")
+      expectRefusal(
+        try store.dhow("save", "--format", format, "busybox"), status: 125, naming: "is a directory and no stream",
+        hint: true)
+      expectRefusal(
+        try store.dhow("save", "--format", format, "-o", store.directory + "/none", "missing"), status: 1,
+        naming: "missing")
+      #expect(!exists(store.directory + "/none"))
+      try withStore { other in
+        try mustRun(["cp", "-r", target, other.directory + "/copy"])
+        try mustRun(["chmod", "-R", "a+rX", other.directory + "/copy"])
+        let loaded = try other.must("load", "-i", other.directory + "/copy").out
+        #expect(loaded == (format == "oci-dir" ? "Loaded image: busybox:latest" : "Loaded image ID: \(id)"))
+        #expect(try other.must("images", "-q", "--no-trunc").out == id)
+        // A byte that changed on the way is found.
+        let blobs = other.directory + "/copy" + (format == "oci-dir" ? "/blobs/sha256" : "")
+        try mustRun(["sh", "-c", "for f in $1/????????????????*; do printf X >>$f; done", "sh", blobs])
+        try other.must("rmi", id)
+        expectRefusal(
+          try other.dhow("load", "-i", other.directory + "/copy"), status: 1, naming: "has the digest")
+      }
+    }
+  }
+
+  @Test(arguments: ["xz", "bzip2"])
+  func `a layer inside an archive may be compressed by xz or bzip2`(program: String) throws {
+    try withStore { store in
+      let tree = try store.folder("unpacked")
+      try mustRun(["tar", "-C", tree, "-xf", ImageFixture.busybox()])
+      let script = """
+        cd "$1"; test ! -e index.json || rm -r index.json oci-layout
+        layer=$(python3 -c 'import json; print(json.load(open("manifest.json"))[0]["Layers"][0])')
+        case $(head -c 2 "$layer" | od -An -tx1) in *1f*8b*) gzip -dc ;; *) cat ;; esac <"$layer" | $2 >packed
+        python3 -c 'import json; m=json.load(open("manifest.json")); m[0]["Layers"]=["packed"]
+        json.dump(m, open("manifest.json", "w"))'
+        rm "$layer"; tar -cf ../packed.tar *
+        """
+      try mustRun(["sh", "-e", "-c", script, "sh", tree, program])
+      try mustRun(["chmod", "0644", store.directory + "/packed.tar"])
+      try store.must("load", "-i", store.directory + "/packed.tar")
+      try store.expectWorking("after a layer in \(program)")
+      // What is saved now is an image that everybody reads.
+      let saved = try store.must("save", "busybox").stdout
+      try withStore { try $0.must("load", input: saved) }
+    }
+  }
+
   @Test func `saved twice is byte for byte the same, and loads into an empty store`() throws {
     try withStore { store in
       try store.loadBusybox()

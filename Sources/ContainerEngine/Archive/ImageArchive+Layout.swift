@@ -65,9 +65,30 @@ extension ImageArchive {
 
   private func layoutPath(_ digest: Digest) -> String { "blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
 
+  /// The one image of the `dir:` of podman and skopeo (containers-transports(5)): a manifest of any type and blobs that
+  /// are called by their digests, without a name; nil when this is none.
+  func dirImages() throws -> [ArchivedImage]? {
+    guard let bytes = try document(Self.manifestFile),
+      case .object = try JSON(document: bytes, subject: Self.manifestFile)
+    else { return nil }
+    guard case .manifest(let manifest) = try ManifestDocument(parsing: bytes, declared: nil) else {
+      throw EngineError(
+        .unsupported, doing, "\(Self.manifestFile) lists images for several platforms",
+        hint: "save one of them, or all as an OCI layout: skopeo copy --all dir:DIRECTORY oci:OTHER")
+    }
+    let staged = try stage(Self.manifestFile)
+    let descriptor = Descriptor(mediaType: manifest.mediaType, digest: staged.digest, size: staged.size)
+    return [try image(of: descriptor, at: Self.manifestFile) { $0.hex }]
+  }
+
   /// Stages a manifest and all it refers to.
   private func image(of entry: Descriptor) throws -> ArchivedImage {
-    let path = layoutPath(entry.digest)
+    try image(of: entry, at: layoutPath(entry.digest), blobPath: layoutPath)
+  }
+
+  private func image(
+    of entry: Descriptor, at path: String, blobPath: (Digest) -> String
+  ) throws -> ArchivedImage {
     _ = try stage(path, expecting: entry.digest, size: entry.size)
     guard let bytes = try document(path),
       case .manifest(let manifest) = try ManifestDocument(parsing: bytes, declared: entry.mediaType)
@@ -76,8 +97,8 @@ extension ImageArchive {
       throw EngineError(.unsupported, doing, "\(entry.digest) is not a runnable image (artifactType \(safeText(kind)))")
     }
     let id = try stage(
-      layoutPath(manifest.config.digest), expecting: manifest.config.digest, size: manifest.config.size)
-    guard let configBytes = try document(layoutPath(id.digest)) else { throw corrupt("\(id.digest) is missing") }
+      blobPath(manifest.config.digest), expecting: manifest.config.digest, size: manifest.config.size)
+    guard let configBytes = try document(blobPath(id.digest)) else { throw corrupt("\(id.digest) is missing") }
     let config = try ImageConfig(parsing: configBytes)
     try config.check(against: manifest)
     for layer in manifest.layers {
@@ -85,7 +106,7 @@ extension ImageArchive {
         throw EngineError(
           .unsupported, doing, "layer \(layer.digest) is of the type \"\(safeText(layer.mediaType.rawValue))\"")
       }
-      _ = try stage(layoutPath(layer.digest), expecting: layer.digest, size: layer.size)
+      _ = try stage(blobPath(layer.digest), expecting: layer.digest, size: layer.size)
     }
     let descriptor = Descriptor(mediaType: manifest.mediaType, digest: entry.digest, size: entry.size)
     return ArchivedImage(manifest: descriptor, id: id.digest, config: config, layers: manifest.layers, names: [])

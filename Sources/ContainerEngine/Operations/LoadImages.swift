@@ -111,6 +111,7 @@ extension ImageArchive {
       }
       if !images.isEmpty { return images }
     }
+    if let images = try dirImages() { return images }
     if let images = try dockerImages() { return images }
     if let images = try legacyImages() { return images }
     throw EngineError(

@@ -16,28 +16,106 @@ extension Engine {
   package func saveImages(
     _ names: [String], layout: ArchiveLayout, platform: String?, to descriptor: Int32
   ) throws(EngineError) {
-    let doing = names.count == 1 ? "saving \(safeText(names[0]))" : "saving \(names.count) images"
+    let doing = savingDoing(names)
     let chosen = try during(doing) { try chooseImages(names, platform: platform, doing: doing) }
     try during(doing) {
-      let blobs = BlobStore(directory)
-      var documents: [(String, [UInt8])] = [
-        (ImageLayout.markerFile, ImageLayout.marker.bytes()),
-        (ImageLayout.indexFile, index(of: chosen, layout).bytes()),
-      ]
-      // podman takes no OCI archive of several images, or of one with several names, but then looks for this.
-      if layout == .docker || chosen.reduce(0, { $0 + max(1, $1.names.count) }) > 1 {
-        documents.append((ImageArchive.manifestFile, dockerManifest(of: chosen).bytes()))
-      }
       let writer = TarWriter { try File.writeAll(descriptor, $0, shown: "the archive") }
-      for (name, bytes) in documents {
+      for (name, bytes) in documents(of: chosen, layout) {
         try writer.add(TarEntry(.regular, Array(name.utf8), mode: 0o644), content: bytes)
       }
       try writer.begin(TarEntry(.directory, Array("blobs".utf8), mode: 0o755))
       try writer.begin(TarEntry(.directory, Array("blobs/sha256".utf8), mode: 0o755))
-      let digests = Set(chosen.flatMap(\.blobs)).sorted { $0.hex < $1.hex }
-      for digest in digests { try write(digest, from: blobs, to: writer, doing: doing) }
+      for digest in digests(of: chosen) {
+        let blob = try openBlob(digest)
+        try writer.begin(TarEntry(.regular, Array(path(digest).utf8), mode: 0o644, size: blob.size))
+        try copy(blob, doing: doing) { try writer.write($0) }
+      }
       try writer.finish()
     }
+  }
+
+  /// Writes images into a directory, which is made if it is not there and else must be empty: an OCI image layout, or
+  /// for docker the one image of podman's and skopeo's `dir:` (containers-transports(5)). The document that makes it
+  /// one comes last; after a failure what was written is gone again.
+  package func saveImages(
+    _ names: [String], layout: ArchiveLayout, platform: String?, intoDirectory directory: String
+  ) throws(EngineError) {
+    let doing = savingDoing(names)
+    let chosen = try during(doing) { try chooseImages(names, platform: platform, doing: doing) }
+    guard layout == .oci || chosen.count == 1 else {
+      throw EngineError(
+        .invalidInput, doing, "the format docker-dir holds one image, not \(chosen.count)",
+        hint: "--format oci-dir or docker-archive")
+    }
+    try during("\(doing) to \(safeText(directory))") {
+      let output = try OutputDirectory(directory, doing: doing)
+      do {
+        try write(chosen, layout, into: output, doing: doing)
+      } catch {
+        output.removeWhatWasWritten()
+        throw error
+      }
+    }
+  }
+
+  private func write(
+    _ chosen: [ChosenImage], _ layout: ArchiveLayout, into output: OutputDirectory, doing: String
+  ) throws {
+    var digests = digests(of: chosen)
+    if layout == .oci {
+      for folder in ["blobs", "blobs/sha256"] { try output.makeDirectory(folder) }
+    } else {
+      // Its manifest is another one, of docker's types.
+      digests.removeAll { digest in chosen.contains { $0.manifest.digest == digest } }
+    }
+    for digest in digests {
+      let blob = try openBlob(digest)
+      let file = try output.create(layout == .oci ? path(digest) : digest.hex)
+      try copy(blob, doing: doing) { try File.writeAll(file.raw, $0, shown: "\(digest)") }
+    }
+    let documents =
+      layout == .oci ? documents(of: chosen, .oci).reversed() : try chosen.flatMap { try dirDocuments(of: $0) }
+    for (name, bytes) in documents {
+      let file = try output.create(name)
+      try File.writeAll(file.raw, bytes, shown: name)
+    }
+  }
+
+  private func savingDoing(_ names: [String]) -> String {
+    names.count == 1 ? "saving \(safeText(names[0]))" : "saving \(names.count) images"
+  }
+
+  /// The documents of an archive in their order.
+  private func documents(of chosen: [ChosenImage], _ layout: ArchiveLayout) -> [(String, [UInt8])] {
+    var documents: [(String, [UInt8])] = [
+      (ImageLayout.markerFile, ImageLayout.marker.bytes()),
+      (ImageLayout.indexFile, index(of: chosen, layout).bytes()),
+    ]
+    // podman takes no OCI archive of several images, or of one with several names, but then looks for this.
+    if layout == .docker || chosen.reduce(0, { $0 + max(1, $1.names.count) }) > 1 {
+      documents.append((ImageArchive.manifestFile, dockerManifest(of: chosen).bytes()))
+    }
+    return documents
+  }
+
+  /// The two documents of `dir:`, the manifest last.
+  private func dirDocuments(of image: ChosenImage) throws -> [(String, [UInt8])] {
+    let layers = try image.layers.map { layer in
+      guard let type = layer.mediaType.inDockerManifest else {
+        throw EngineError(
+          .unsupported, "saving as docker-dir", "docker has no type for a layer that is \(layer.mediaType)",
+          hint: "--format oci-dir")
+      }
+      return Descriptor(mediaType: type, digest: layer.digest, size: layer.size)
+    }
+    let size = try openBlob(image.id).size
+    let manifest = ImageManifest(
+      mediaType: .dockerManifest, config: Descriptor(mediaType: .dockerConfig, digest: image.id, size: size),
+      layers: layers)
+    return [
+      ("version", Array("Directory Transport Version: 1.1\n".utf8)),
+      (ImageArchive.manifestFile, manifest.json.bytes()),
+    ]
   }
 
   private struct ChosenImage {
@@ -108,21 +186,49 @@ extension Engine {
 
   private func path(_ digest: Digest) -> String { "blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
 
-  /// Copies a blob, which must still be what its digest says: what is damaged is not passed on.
-  private func write(_ digest: Digest, from blobs: BlobStore, to writer: TarWriter, doing: String) throws {
-    let file = try blobs.open(digest)
+  private func digests(of images: [ChosenImage]) -> [Digest] {
+    Set(images.flatMap(\.blobs)).sorted { $0.hex < $1.hex }
+  }
+
+  private struct OpenBlob: ~Copyable {
+    let digest: Digest
+    let file: OwnedDescriptor
+    let size: Int64
+  }
+
+  private func openBlob(_ digest: Digest) throws -> OpenBlob {
+    let file = try BlobStore(directory).open(digest)
     let size = try File.status(file.raw, shown: "\(digest)").size
-    try writer.begin(TarEntry(.regular, Array(path(digest).utf8), mode: 0o644, size: size))
+    return OpenBlob(digest: digest, file: file, size: size)
+  }
+
+  /// Copies a blob, which must still be what its digest says: what is damaged is not passed on.
+  private func copy(
+    _ blob: borrowing OpenBlob, doing: String, to sink: @escaping (UnsafeRawBufferPointer) throws -> Void
+  ) throws {
+    let (digest, size) = (blob.digest, blob.size)
     var written: Int64 = 0
-    let source = HashingSource(DescriptorSource(file.raw, shown: "\(digest)")) { bytes in
+    let source = HashingSource(DescriptorSource(blob.file.raw, shown: "\(digest)")) { bytes in
       written += Int64(bytes.count)
       guard written <= size else { throw SystemError("read", "\(digest)", errno: EIO) }
-      try writer.write(bytes)
+      try sink(bytes)
     }
     try source.drain()
     guard written == size, digest.algorithm != .sha256 || source.hash.digest == digest else {
       throw EngineError(
         .corrupt, doing, "the bytes of \(digest) in the store are not those of the digest", hint: "dhow system check")
+    }
+  }
+}
+
+extension MediaType {
+  /// A layer's type as docker's schema 2 calls it; nil for what it does not know.
+  fileprivate var inDockerManifest: MediaType? {
+    switch self {
+    case .ociLayer, .dockerLayer: .dockerLayer
+    case .ociLayerGzip, .dockerLayerGzip: .dockerLayerGzip
+    case .ociLayerZstd, .dockerLayerZstd: .dockerLayerZstd
+    default: nil
     }
   }
 }

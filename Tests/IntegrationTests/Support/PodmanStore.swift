@@ -47,7 +47,7 @@ struct PodmanStore {
   private func run(_ arguments: [String]) throws -> Outcome {
     try TestSupport.run(
       ["podman"] + arguments, as: store.identity, environment: environment.merging(store.environment) { $1 },
-      timeout: 300)
+      directory: store.directory, timeout: 300)
   }
 
   @discardableResult
