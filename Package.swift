@@ -36,16 +36,23 @@ let package = Package(
     .systemLibrary(name: "CSeccomp"),
     .systemLibrary(name: "CArchive"),
     .systemLibrary(name: "CNettle"),
+    .systemLibrary(name: "COpenSSL"),
     library("Basics", []),
     library("OCI", ["Basics", "CNettle"]),
     library("LinuxKernel", ["Basics", "CLinux", "CSeccomp"]),
     library("LayerArchive", ["Basics", "OCI", "LinuxKernel", "CLinux", "CArchive"]),
     library("Storage", ["Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive"]),
+    library("HTTP", ["Basics", "LinuxKernel", "CLinux", "COpenSSL"]),
+    library("Registry", ["Basics", "OCI", "LinuxKernel", "HTTP"]),
+    library("RegistryServer", ["Basics", "OCI", "LinuxKernel", "HTTP", "Storage"]),
     library("Runtime", ["Basics", "OCI", "LinuxKernel", "CLinux", "Storage"]),
     library("Networking", ["Basics", "LinuxKernel", "Storage"]),
     library(
       "ContainerEngine",
-      ["Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking"]),
+      [
+        "Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking", "Registry",
+        "RegistryServer",
+      ]),
     library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
     .target(
@@ -69,6 +76,7 @@ let package = Package(
       "StorageTests",
       ["store-probe", "Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
+    tests("HTTPTests", ["HTTP", "LinuxKernel", "Basics", "TestSupport"]),
     .executableTarget(name: "seccomp-probe", path: "Tests/SeccompProbe"),
     tests(
       "RuntimeTests",
