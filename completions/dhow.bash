@@ -27,7 +27,7 @@ __dhow_flags() {
     "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
     "restart") echo "-s --signal -t --timeout" ;;
     "rm") echo "-f --force -v --volumes" ;;
-    "rmi") echo "-f --force" ;;
+    "rmi") echo "-f --force --platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -d --detach --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "save") echo "--format -o --output --platform" ;;
     "start") echo "-a --attach --detach-keys -i --interactive --sig-proxy" ;;
@@ -52,13 +52,13 @@ __dhow_flags() {
     "container stop") echo "-s --signal -t --timeout" ;;
     "image history") echo "--format -H --human --no-trunc -q --quiet" ;;
     "image import") echo "-c --change -m --message --platform" ;;
-    "image inspect") echo "-f --format" ;;
+    "image inspect") echo "-f --format --platform" ;;
     "image load") echo "-i --input --platform -q --quiet" ;;
     "image ls") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image list") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image prune") echo "-a --all --filter -f --force" ;;
-    "image rm") echo "-f --force" ;;
-    "image remove") echo "-f --force" ;;
+    "image rm") echo "-f --force --platform" ;;
+    "image remove") echo "-f --force --platform" ;;
     "image save") echo "--format -o --output --platform" ;;
     "system check") echo "-q --quiet -r --repair" ;;
     "system info") echo "-f --format" ;;
@@ -84,6 +84,7 @@ __dhow_valued() {
     "logs") echo "--since -n --tail --until" ;;
     "ps") echo "-f --filter --format -n --last" ;;
     "restart") echo "-s --signal -t --timeout" ;;
+    "rmi") echo "--platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "save") echo "--format -o --output --platform" ;;
     "start") echo "--detach-keys" ;;
@@ -106,11 +107,13 @@ __dhow_valued() {
     "container stop") echo "-s --signal -t --timeout" ;;
     "image history") echo "--format" ;;
     "image import") echo "-c --change -m --message --platform" ;;
-    "image inspect") echo "-f --format" ;;
+    "image inspect") echo "-f --format --platform" ;;
     "image load") echo "-i --input --platform" ;;
     "image ls") echo "-f --filter --format" ;;
     "image list") echo "-f --filter --format" ;;
     "image prune") echo "--filter" ;;
+    "image rm") echo "--platform" ;;
+    "image remove") echo "--platform" ;;
     "image save") echo "--format -o --output --platform" ;;
     "system info") echo "-f --format" ;;
   esac

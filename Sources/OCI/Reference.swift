@@ -88,6 +88,9 @@ package struct Reference: Hashable, Sendable, CustomStringConvertible {
   /// The same name and tag without a digest.
   package var withoutDigest: Reference { Reference(domain: domain, path: path, tag: tag, digest: nil) }
 
+  /// The same name and digest without a tag.
+  package var withoutTag: Reference { Reference(domain: domain, path: path, tag: nil, digest: digest) }
+
   /// The other spelling of a local build's name: podman calls it `localhost/x`, docker `x`, and both find it
   /// (FEATURES 10). Nil for names of any other registry.
   package var localAlternative: Reference? {

@@ -16,6 +16,7 @@ package final class ContentIngest {
   private var pinnedLayers: Set<Digest> = []
   private var stagedBlobs: [Digest] = []
   private var stagedLayers: [Digest] = []
+  private var downloads: [PartialDownload] = []
   private var unnamed = 0
 
   static let pinsName = "pins.json"
@@ -63,6 +64,12 @@ package final class ContentIngest {
     return try writer.finish(expecting: nil, size: nil).digest
   }
 
+  /// Publishes a blob that was fetched whole, and whose digest was taken, together with the rest. Its lock is let go then.
+  package func adopt(_ download: PartialDownload) throws(EngineError) {
+    try pin(blobs: [download.digest])
+    downloads.append(download)
+  }
+
   /// The writer is done: its file gets the name of its digest.
   fileprivate func stage(_ name: String, as digest: Digest) throws(SystemError) {
     try File.rename(at: area.descriptor.raw, name, to: area.descriptor.raw, "blob-\(digest.hex)")
@@ -97,11 +104,15 @@ package final class ContentIngest {
   }
 
   /// The draft is done: it gets the name of its diff id, unless that is staged already.
-  fileprivate func stage(_ name: String, _ record: LayerRecord) throws(EngineError) {
+  fileprivate func stage(_ name: String, _ record: LayerRecord, from blob: Digest?) throws(EngineError) {
     try during("staging layer \(record.diffID.short)") {
       guard !stagedLayers.contains(record.diffID) else { return try Trash(directory).discard(area.path(name)) }
       let path = "\(name)/\(StatePath.layerRecordName)"
       try RecordFile.create(record.json, at: area.descriptor.raw, path, durable: false)
+      if let blob, blob != record.diffID {
+        let note = "\(name)/\(StatePath.layerSourceName(blob))"
+        _ = try File.open(at: area.descriptor.raw, note, O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o600)
+      }
       try File.rename(at: area.descriptor.raw, name, to: area.descriptor.raw, "layer-\(record.diffID.hex)")
       stagedLayers.append(record.diffID)
       try faultPoint("store.layer.staged")
@@ -114,6 +125,11 @@ package final class ContentIngest {
 
   /// A blob, staged here or in the store, for reading.
   package func openBlob(_ digest: Digest) throws(EngineError) -> OwnedDescriptor {
+    if let download = downloads.first(where: { $0.digest == digest }) {
+      return try during("opening \(digest)") {
+        try File.open(at: directory.root.raw, StatePath.download(download.digest), O_RDONLY | O_NOFOLLOW)
+      }
+    }
     guard stagedBlobs.contains(digest) else { return try BlobStore(directory).open(digest) }
     return try during("opening \(digest)") {
       try File.open(at: area.descriptor.raw, "blob-\(digest.hex)", O_RDONLY | O_NOFOLLOW)
@@ -140,11 +156,15 @@ package final class ContentIngest {
   package func publish() throws(EngineError) {
     try pin(blobs: stagedBlobs, layers: stagedLayers)
     try during("publishing the image's content") {
-      if stagedBlobs.isEmpty && stagedLayers.isEmpty { return }
+      if stagedBlobs.isEmpty && stagedLayers.isEmpty && downloads.isEmpty { return }
       try File.syncFilesystem(area.descriptor.raw)
       try faultPoint("store.content.synced")
       for digest in stagedBlobs {
         _ = try area.publish("blob-\(digest.hex)", as: StatePath.blob(digest), durable: false)
+        try faultPoint("store.blob.published")
+      }
+      for download in downloads {
+        try download.publish()
         try faultPoint("store.blob.published")
       }
       for diffID in stagedLayers {
@@ -154,6 +174,7 @@ package final class ContentIngest {
       try File.syncFilesystem(area.descriptor.raw)
       stagedBlobs = []
       stagedLayers = []
+      downloads = []
     }
   }
 }
@@ -231,9 +252,10 @@ package final class LayerDraft {
   /// - Parameters:
   ///   - archive: digest and size of the uncompressed bytes that were extracted.
   ///   - contentSize: bytes of the files in the tree; counted when nil.
+  ///   - blob: the blob it was extracted from; see `LayerStore.isKnown`.
   /// - Throws: `corrupt` when the digest is not the diff id (SECURITY B10); nothing of the layer is kept then.
   package func finish(
-    archive: (digest: Digest, size: Int64), contentSize: Int64? = nil, entries: Int64
+    archive: (digest: Digest, size: Int64), contentSize: Int64? = nil, entries: Int64, blob: Digest? = nil
   ) throws(EngineError) {
     if let expected, archive.digest != expected {
       throw EngineError(
@@ -246,7 +268,8 @@ package final class LayerDraft {
       size = try during("measuring layer \(archive.digest.short)") { try SpaceUsage.content(of: tree.raw) }
     }
     try ingest.stage(
-      name, LayerRecord(diffID: archive.digest, contentSize: size, archiveSize: archive.size, entries: entries))
+      name, LayerRecord(diffID: archive.digest, contentSize: size, archiveSize: archive.size, entries: entries),
+      from: blob)
     isFinished = true
   }
 }

@@ -30,6 +30,7 @@ package struct GarbageCollector {
     guard let lock = try StoreLock.attempt(.sweep, in: directory) else { return }
     defer { withExtendedLifetime(lock) {} }
     try sweepStaging()
+    _ = try PartialDownload.sweep(directory, unusedFor: PartialDownload.lifetime)
     if try isFirstSinceBoot() { try removeEphemeralContainersOfEarlierBoots() }
     // What could not be removed stays for a writer in the user's namespace.
     _ = try Trash(directory).empty()
@@ -102,6 +103,12 @@ package struct GarbageCollector {
     } catch {
       return error.kind == .corrupt
     }
+  }
+
+  /// Removes what was fetched of blobs whose download was cut short, unless somebody is at it.
+  /// - Returns: bytes on disk that it took.
+  package func removeDownloads() throws(EngineError) -> Int64 {
+    try PartialDownload.sweep(directory, unusedFor: 0)
   }
 
   /// Removes content that nothing refers to.

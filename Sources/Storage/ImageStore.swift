@@ -4,25 +4,32 @@ package import OCI
 
 /// An image of the store: a manifest in the index, with its names.
 package struct StoredImage: Equatable, Sendable {
+  /// With the platform, unless another tool made the entry.
   package var manifest: Descriptor
   /// Digest of the config: what people know as the image's id.
   package var id: Digest
   /// Names in the order they were given; none for a dangling image.
   package var references: [Reference]
+  /// `repository@digest` of the registries it was pulled from or pushed to: of the manifest, or of the index that it was
+  /// chosen from, whose blob then is in the store as well.
+  package var digests: [Reference]
   /// When the image got its last name, nil when nobody wrote it down.
   package var tagged: Timestamp?
 
-  package init(manifest: Descriptor, id: Digest, references: [Reference], tagged: Timestamp? = nil) {
+  package init(
+    manifest: Descriptor, id: Digest, references: [Reference], digests: [Reference] = [], tagged: Timestamp? = nil
+  ) {
     self.manifest = manifest
     self.id = id
     self.references = references
+    self.digests = digests
     self.tagged = tagged
   }
 }
 
 /// The images: `index.json` of the OCI layout. An image has one entry for each name, with the full normalized name in the
-/// annotation `org.opencontainers.image.ref.name`, or one without it. Readers take no lock; changes are made under the
-/// exclusive `content` lock.
+/// annotation `org.opencontainers.image.ref.name`, or one without it. A name is held by one image for each platform.
+/// Readers take no lock; changes are made under the exclusive `content` lock.
 package struct ImageStore {
   package let directory: StateDirectory
 
@@ -31,25 +38,50 @@ package struct ImageStore {
   /// All images, in the order in which they came.
   package func list() throws(EngineError) -> [StoredImage] { try images(in: try index()) }
 
-  /// The image with that name exactly, nil when there is none.
-  package func image(named reference: Reference) throws(EngineError) -> StoredImage? {
-    let images = try list()
-    return images.first { $0.references.contains(reference) }
+  /// The image with that name exactly, of several the one for `platform` or else the host's; nil when there is none.
+  package func image(
+    named reference: Reference, platform: Platform? = nil
+  ) throws(EngineError) -> StoredImage? {
+    try choose(among: try list().filter { $0.references.contains(reference) }, platform)
+  }
+
+  /// All images with that name exactly, one for each platform.
+  package func images(named reference: Reference) throws(EngineError) -> [StoredImage] {
+    try list().filter { $0.references.contains(reference) }
   }
 
   /// The image a person means: by digest or full id, by name, or by the beginning of its id, in this order as docker does.
   /// A name without tag is `latest`; `x` and `localhost/x` find each other.
+  /// - Parameter platform: of several images of one name the one that runs best there; nil is the host's, or the first.
   /// - Returns: the image and the name by which it was found, nil for an id or digest.
-  package func find(_ text: String, doing: String) throws(EngineError) -> (image: StoredImage, name: Reference?) {
+  /// - Throws: `notFound` also when there are images of that name, but none for `platform`.
+  package func find(
+    _ text: String, platform: Platform? = nil, doing: String
+  ) throws(EngineError) -> (image: StoredImage, name: Reference?) {
     let images = try list()
     let shown = safeText(String(text.prefix(300)))
+    func chosen(_ candidates: [StoredImage]) throws(EngineError) -> StoredImage? {
+      if candidates.isEmpty { return nil }
+      if let image = try choose(among: candidates, platform) { return image }
+      let there = try candidates.map { (image) throws(EngineError) in try self.platform(of: image).description }
+      throw EngineError(
+        .notFound, doing,
+        "image \(shown) is for \(Set(there).sorted().joined(separator: ", ")), not for \(platform ?? .host)")
+    }
     // Not a digest is not an error here: it may be a name.
     if let digest = Digest(.sha256, hex: text) ?? (try? Digest(parsing: text)) {
-      if let image = images.first(where: { $0.id == digest || $0.manifest.digest == digest }) { return (image, nil) }
+      let exact = images.filter { $0.id == digest || $0.manifest.digest == digest }
+      let wider = exact.isEmpty ? images.filter { $0.digests.contains { $0.digest == digest } } : exact
+      if let image = try chosen(wider) { return (image, nil) }
       throw Self.missing(shown, doing)
     }
     let parsed = Result { () throws(OCIFormatError) in try Reference(parsing: text) }
-    if case .success(let reference) = parsed, let found = find(reference, in: images) { return found }
+    if case .success(let reference) = parsed {
+      for candidate in [reference, reference.localAlternative].compactMap({ $0?.withDefaultTag }) {
+        let matches = images.filter { Self.isNamed($0, candidate) }
+        if let image = try chosen(matches) { return (image, candidate.digest == nil ? candidate : nil) }
+      }
+    }
     if let found = try find(prefix: text, in: images, doing) { return (found, nil) }
     switch parsed {
     case .success(let reference): throw Self.missing(reference.withDefaultTag.familiar, doing)
@@ -57,19 +89,29 @@ package struct ImageStore {
     }
   }
 
-  private func find(_ reference: Reference, in images: [StoredImage]) -> (image: StoredImage, name: Reference?)? {
-    for candidate in [reference, reference.localAlternative].compactMap({ $0?.withDefaultTag }) {
-      if let digest = candidate.digest {
-        // A digest decides; the name before it must be one of the image's, in any tag.
-        let image = images.first { image in
-          image.manifest.digest == digest && image.references.contains { $0.name == candidate.name }
-        }
-        if let image { return (image, nil) }
-      } else if let image = images.first(where: { $0.references.contains(candidate) }) {
-        return (image, candidate)
-      }
+  /// A digest decides; the name before it must be one of the image's, in any tag (SECURITY B14).
+  private static func isNamed(_ image: StoredImage, _ reference: Reference) -> Bool {
+    guard let digest = reference.digest else { return image.references.contains(reference) }
+    if image.digests.contains(where: { $0.digest == digest && $0.name == reference.name }) { return true }
+    return image.manifest.digest == digest && (image.references + image.digests).contains { $0.name == reference.name }
+  }
+
+  /// The one of several images that runs best on a platform. Without a wish it is the host's, and where none is for the
+  /// host the first.
+  private func choose(among images: [StoredImage], _ wanted: Platform?) throws(EngineError) -> StoredImage? {
+    if wanted == nil, images.count <= 1 { return images.first }
+    var best: (distance: Int, image: StoredImage)?
+    for image in images {
+      guard let distance = (wanted ?? .host).distance(to: try platform(of: image)) else { continue }
+      if best.map({ distance < $0.distance }) ?? true { best = (distance, image) }
     }
-    return nil
+    return best?.image ?? (wanted == nil ? images.first : nil)
+  }
+
+  /// What an image runs on: as the index says, or its config.
+  package func platform(of image: StoredImage) throws(EngineError) -> Platform {
+    if let platform = image.manifest.platform, !platform.architecture.isEmpty { return platform }
+    return try config(of: image).platform
   }
 
   private func find(
@@ -107,43 +149,84 @@ package struct ImageStore {
 }
 
 extension ImageStore {
-  /// Adds an image whose content is published and still pinned; with a name it takes that name from any other image.
+  /// Adds an image whose content is published and still pinned; with a name it takes that name from any other image for
+  /// the same platform.
+  /// - Parameters:
+  ///   - manifest: with its platform, which is the host's when it has none.
+  ///   - digests: the names with digests it was pulled by.
   /// - Returns: the id of the image that lost the name, and has none left.
   @discardableResult
   package func add(
-    manifest: Descriptor, id: Digest, reference: Reference?, now: Timestamp = .now
+    manifest: Descriptor, id: Digest, reference: Reference?, digests: [Reference] = [], now: Timestamp = .now
   ) throws(EngineError) -> Digest? {
     try change { index throws(EngineError) in
       var replaced: Digest?
       if let reference {
-        replaced = try images(in: index).first { $0.references == [reference] && $0.id != id }?.id
-        index.remove(name: reference)
-        index.removeUnnamed(manifest.digest)
+        let holders = try images(in: index).filter { $0.references.contains(reference) }
+        var losers: Set<Digest> = [manifest.digest]
+        for holder in holders where try isSamePlatform(holder, manifest.platform ?? .host) {
+          losers.insert(holder.manifest.digest)
+          if holder.references == [reference], holder.id != id { replaced = holder.id }
+        }
+        let kept = index.entries.filter { $0.descriptor.digest == manifest.digest }.flatMap(\.digests)
+        index.remove(name: reference, keepsDigests: true) { losers.contains($0.descriptor.digest) }
+        _ = index.removeUnnamed(manifest.digest)
         index.append(manifest, id: id, reference: reference, now: now)
+        index.add(digests: kept + digests, to: manifest.digest)
       } else if !index.contains(manifest.digest) {
-        index.append(manifest, id: id, reference: nil, now: now)
+        index.append(manifest, id: id, reference: nil, digests: digests, now: now)
+      } else {
+        index.add(digests: digests, to: manifest.digest)
       }
       return replaced
     }
   }
 
-  /// Gives an image one more name, which any other image loses.
-  package func tag(_ image: StoredImage, as reference: Reference, now: Timestamp = .now) throws(EngineError) {
-    try change { (index) throws(EngineError) in
-      guard index.contains(image.manifest.digest) else {
-        throw Self.missing(image.id.short, "tagging \(reference.familiar)")
-      }
-      index.remove(name: reference)
-      index.removeUnnamed(image.manifest.digest)
-      index.append(image.manifest, id: image.id, reference: reference, now: now)
+  /// An image whose config is damaged loses its name whatever it was for.
+  private func isSamePlatform(_ image: StoredImage, _ platform: Platform) throws(EngineError) -> Bool {
+    do throws(EngineError) {
+      let own = try self.platform(of: image)
+      return own.os == platform.os && own.architecture == platform.architecture && own.variant == platform.variant
+    } catch {
+      guard error.kind == .corrupt || error.kind == .invalidInput else { throw error }
+      return true
     }
   }
 
-  /// Takes a name away. The image stays, without a name when it was the last.
+  /// Gives an image one more name, which all other images lose.
+  package func tag(_ image: StoredImage, as reference: Reference, now: Timestamp = .now) throws(EngineError) {
+    try tag([image], as: reference, now: now)
+  }
+
+  /// Gives images for different platforms one more name, which all other images lose.
+  package func tag(_ images: [StoredImage], as reference: Reference, now: Timestamp = .now) throws(EngineError) {
+    try change { (index) throws(EngineError) in
+      for image in images where !index.contains(image.manifest.digest) {
+        throw Self.missing(image.id.short, "tagging \(reference.familiar)")
+      }
+      index.remove(name: reference, keepsDigests: true)
+      for image in images {
+        let digests = index.removeUnnamed(image.manifest.digest)
+        index.append(image.manifest, id: image.id, reference: reference, digests: digests, now: now)
+      }
+    }
+  }
+
+  /// Notes a name with a digest by which an image is known to a registry, as after a push.
+  package func add(digest: Reference, to image: StoredImage) throws(EngineError) {
+    try change { (index) throws(EngineError) in index.add(digests: [digest], to: image.manifest.digest) }
+  }
+
+  /// Takes a name away, and with the last one of a repository the names with digests there. The image stays, without a
+  /// name when it was the last.
+  /// - Parameter manifest: of the image that loses it; nil is all that have it.
   /// - Returns: false when nobody has that name.
   @discardableResult
-  package func untag(_ reference: Reference) throws(EngineError) -> Bool {
-    try change { (index) throws(EngineError) in index.remove(name: reference) }
+  package func untag(_ reference: Reference, from manifest: Digest? = nil) throws(EngineError) -> Bool {
+    try change { (index) throws(EngineError) in
+      if reference.digest != nil { return index.remove(digest: reference) }
+      return index.remove(name: reference, keepsDigests: false) { manifest == nil || $0.descriptor.digest == manifest }
+    }
   }
 
   /// Takes images and all their names out of the index; their content is left to `GarbageCollector`.
@@ -191,6 +274,7 @@ extension ImageStore {
       let digest = entry.descriptor.digest
       if let position = positions[digest] {
         if let name = entry.reference { result[position].references.append(name) }
+        result[position].digests += entry.digests.filter { !result[position].digests.contains($0) }
         result[position].tagged = [result[position].tagged, entry.tagged].compactMap { $0 }.max()
         continue
       }
@@ -200,7 +284,7 @@ extension ImageStore {
       result.append(
         StoredImage(
           manifest: descriptor, id: entry.id ?? configDigest(of: descriptor),
-          references: entry.reference.map { [$0] } ?? [], tagged: entry.tagged))
+          references: entry.reference.map { [$0] } ?? [], digests: entry.digests, tagged: entry.tagged))
     }
     return result
   }

@@ -20,11 +20,20 @@ struct IndexFile: Equatable {
       descriptor.annotation(configAnnotation).flatMap { try? Digest(parsing: $0) }
     }
 
+    /// The names with digests by which the image was pulled or pushed.
+    var digests: [Reference] {
+      // What is no reference was not written by us.
+      (descriptor.annotation(digestsAnnotation) ?? "").split(separator: " ").compactMap {
+        try? Reference(parsing: String($0))
+      }
+    }
+
     var tagged: Timestamp? { descriptor.annotation(taggedAnnotation).flatMap(Timestamp.init(rfc3339:)) }
   }
 
   static let configAnnotation = "dhow.config.digest"
   static let taggedAnnotation = "dhow.tagged"
+  static let digestsAnnotation = "dhow.digests"
 
   var entries: [Entry] = []
   private var document = ImageIndex(manifests: []).json
@@ -46,33 +55,84 @@ struct IndexFile: Equatable {
 
   func contains(_ manifest: Digest) -> Bool { entries.contains { $0.descriptor.digest == manifest } }
 
-  mutating func append(_ manifest: Descriptor, id: Digest, reference: Reference?, now: Timestamp) {
+  mutating func append(
+    _ manifest: Descriptor, id: Digest, reference: Reference?, digests: [Reference] = [], now: Timestamp
+  ) {
     var descriptor = manifest
     descriptor.annotations = manifest.annotations.filter {
-      ![Annotation.refName, Self.configAnnotation, Self.taggedAnnotation].contains($0.0)
+      ![Annotation.refName, Self.configAnnotation, Self.taggedAnnotation, Self.digestsAnnotation].contains($0.0)
     }
     if let reference { descriptor.annotations.append((Annotation.refName, reference.description)) }
     descriptor.annotations.append((Self.configAnnotation, id.description))
     descriptor.annotations.append((Self.taggedAnnotation, now.rfc3339))
     entries.append(Entry(descriptor: descriptor, json: descriptor.json))
+    add(digests, toEntry: entries.count - 1)
+  }
+
+  /// Adds names with digests to an entry.
+  private mutating func add(_ digests: [Reference], toEntry position: Int) {
+    var all = entries[position].digests
+    for digest in digests where !all.contains(digest) { all.append(digest) }
+    write(all, toEntry: position)
+  }
+
+  private mutating func write(_ digests: [Reference], toEntry position: Int) {
+    guard entries[position].digests != digests else { return }
+    entries[position].descriptor.annotations.removeAll { $0.0 == Self.digestsAnnotation }
+    if !digests.isEmpty {
+      let text = digests.map(\.description).joined(separator: " ")
+      entries[position].descriptor.annotations.append((Self.digestsAnnotation, text))
+    }
+    entries[position].json = entries[position].descriptor.json
+  }
+
+  /// Adds names with digests to an image that is there.
+  mutating func add(digests: [Reference], to manifest: Digest) {
+    guard let position = entries.firstIndex(where: { $0.descriptor.digest == manifest }) else { return }
+    let known = entries.filter { $0.descriptor.digest == manifest }.flatMap(\.digests)
+    add(digests.filter { !known.contains($0) }, toEntry: position)
+  }
+
+  /// Takes a name with a digest away from all images.
+  /// - Returns: whether any had it.
+  mutating func remove(digest: Reference) -> Bool {
+    var isFound = false
+    for position in entries.indices where entries[position].digests.contains(digest) {
+      isFound = true
+      write(entries[position].digests.filter { $0 != digest }, toEntry: position)
+    }
+    return isFound
   }
 
   /// Removes the entry without a name, which one with a name replaces.
-  mutating func removeUnnamed(_ manifest: Digest) {
+  /// - Returns: the names with digests it had.
+  mutating func removeUnnamed(_ manifest: Digest) -> [Reference] {
+    let unnamed = entries.filter { $0.descriptor.digest == manifest && $0.reference == nil }
     entries.removeAll { $0.descriptor.digest == manifest && $0.reference == nil }
+    return unnamed.flatMap(\.digests)
   }
 
   /// Takes a name away; an image that loses its last one keeps an entry without.
+  /// - Parameters:
+  ///   - isLoser: which of the entries with the name lose it.
+  ///   - keepsDigests: the image is still known by the digests it was pulled by: its name went to another one.
   /// - Returns: whether anybody had it.
   @discardableResult
-  mutating func remove(name: Reference) -> Bool {
-    let losers = entries.filter { $0.reference == name }
-    entries.removeAll { $0.reference == name }
-    for loser in losers where !contains(loser.descriptor.digest) {
+  mutating func remove(
+    name: Reference, keepsDigests: Bool, from isLoser: (Entry) -> Bool = { _ in true }
+  ) -> Bool {
+    let losers = entries.filter { $0.reference == name && isLoser($0) }
+    entries.removeAll { $0.reference == name && isLoser($0) }
+    for loser in losers {
+      if contains(loser.descriptor.digest) {
+        if keepsDigests { add(digests: loser.digests, to: loser.descriptor.digest) }
+        continue
+      }
       var unnamed = loser
       unnamed.descriptor.annotations.removeAll { $0.0 == Annotation.refName }
       unnamed.json = unnamed.descriptor.json
       entries.append(unnamed)
+      if !keepsDigests { write(loser.digests.filter { $0.name != name.name }, toEntry: entries.count - 1) }
     }
     return !losers.isEmpty
   }

@@ -61,6 +61,24 @@ package struct LayerStore {
     return record
   }
 
+  /// Whether it is known that a blob has the content of a layer which is there.
+  package func isKnown(_ blob: Digest, of diffID: Digest) throws(EngineError) -> Bool {
+    if blob == diffID { return true }
+    return try during("looking for the blobs of layer \(diffID.short)") {
+      try File.exists(at: directory.root.raw, StatePath.layerSource(diffID, blob))
+    }
+  }
+
+  /// Remembers that a blob, which was uncompressed and hashed, has the content of a layer. The note may be lost in a
+  /// power cut; then the blob is looked into again.
+  package func note(_ blob: Digest, of diffID: Digest) throws(EngineError) {
+    if blob == diffID { return }
+    try during("noting a blob of layer \(diffID.short)") {
+      _ = try File.open(
+        at: directory.root.raw, StatePath.layerSource(diffID, blob), O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o600)
+    }
+  }
+
   /// The tree of a layer. Through `/proc/self/fd/N`, or `N` with that directory as working directory, it is a lower
   /// directory of overlay in four bytes, so that any number of layers fits the one page of mount options; where
   /// `StatePath.layerTree` relative to the root directory is short enough no descriptor is needed.

@@ -25,6 +25,8 @@ package struct Reachability: Sendable {
     // Whole indexes keep their own blob; what they list is kept by entries of its own.
     blobs.formUnion(try images.index().entries.map(\.descriptor.digest))
     for image in try images.list() {
+      // Of digests that an image is known by, those of indexes have a blob of their own.
+      blobs.formUnion(image.digests.compactMap(\.digest))
       let manifest = try images.manifest(of: image)
       blobs.insert(manifest.config.digest)
       blobs.formUnion(manifest.layers.map(\.digest))

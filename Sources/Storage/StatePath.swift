@@ -13,6 +13,10 @@ package enum StatePath {
   package static func blobs(_ algorithm: Digest.Algorithm) -> String { "blobs/\(algorithm.rawValue)" }
   package static func blob(_ digest: Digest) -> String { "blobs/\(digest.algorithm.rawValue)/\(digest.hex)" }
 
+  /// Blobs that are being fetched from a registry; the directory is made with the first.
+  package static let downloads = "downloads"
+  package static func download(_ digest: Digest) -> String { "downloads/\(digest.algorithm.rawValue)-\(digest.hex)" }
+
   package static let layers = "layers"
   package static func layer(_ diffID: Digest) -> String { "layers/\(diffID.hex)" }
   /// The tree of a layer as a lower directory of overlay.
@@ -28,6 +32,11 @@ package enum StatePath {
   package static func shiftedTree(_ diffID: Digest, _ key: String) -> String {
     "\(shiftedLayer(diffID, key))/\(layerTreeName)"
   }
+  /// Says that the blob of that digest has the content of the layer.
+  static func layerSource(_ diffID: Digest, _ blob: Digest) -> String {
+    "layers/\(diffID.hex)/\(layerSourceName(blob))"
+  }
+  static func layerSourceName(_ blob: Digest) -> String { "from-\(blob.algorithm.rawValue)-\(blob.hex)" }
   static let shiftedLayerPrefix = "shifted-"
   static let shiftedRecordName = "map.json"
 
@@ -61,8 +70,8 @@ package enum StatePath {
 
   /// All we ever make at the top of the root directory; the marker last, so that a reset cut short can be done again.
   package static let allAtTop: [String] = [
-    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, layers, staging, trash, locks,
-    storeRecord, storeRecord + ".new", layoutMarker + ".new", layoutMarker,
+    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, layers, staging, trash,
+    locks, storeRecord, storeRecord + ".new", layoutMarker + ".new", layoutMarker,
   ]
 
   /// Files in a container's directory.

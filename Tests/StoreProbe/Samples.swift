@@ -29,7 +29,9 @@ package func digest(_ text: String) -> Digest { SHA256Stream.digest(Array(text.u
 extension StateDirectory {
   /// Adds an image of layers that hold one file each, with the text of the layer.
   @discardableResult
-  package func addImage(_ name: String?, layers: [String], label: String = "") throws -> StoredImage {
+  package func addImage(
+    _ name: String?, layers: [String], label: String = "", platform: Platform = .host, digests: [Reference] = []
+  ) throws -> StoredImage {
     let ingest = try ContentIngest(self)
     var descriptors: [Descriptor] = []
     for text in layers {
@@ -44,7 +46,7 @@ extension StateDirectory {
     var defaults = ContainerDefaults()
     defaults.labels = [("label", label)]
     let config = ImageConfig(
-      created: Timestamp(seconds: 1), platform: .host, defaults: defaults, diffIDs: layers.map(digest),
+      created: Timestamp(seconds: 1), platform: platform, defaults: defaults, diffIDs: layers.map(digest),
       history: layers.map { History(created: nil, createdBy: $0) })
     let configBytes = config.json.bytes()
     let id = try ingest.add(blob: configBytes)
@@ -54,9 +56,10 @@ extension StateDirectory {
     let manifestDigest = try ingest.add(blob: manifestBytes)
     try ingest.publish()
     let descriptor = Descriptor(
-      mediaType: .ociManifest, digest: manifestDigest, size: Int64(manifestBytes.count), platform: .host)
+      mediaType: .ociManifest, digest: manifestDigest, size: Int64(manifestBytes.count), platform: platform)
     try ImageStore(self).add(
-      manifest: descriptor, id: id, reference: name.map { try Reference(parsing: $0).withDefaultTag })
+      manifest: descriptor, id: id, reference: name.map { try Reference(parsing: $0).withDefaultTag },
+      digests: digests)
     let all = try ImageStore(self).list()
     guard let image = all.first(where: { $0.manifest.digest == manifestDigest }) else {
       throw EngineError(.internal, "adding a sample image", "it was not added")

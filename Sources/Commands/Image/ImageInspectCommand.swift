@@ -6,16 +6,25 @@ enum ImageInspectCommand: Command {
     "[OPTIONS] IMAGE [IMAGE...]", "Display detailed information on one or more images", .atLeast(1), completion: .images
   )
 
-  static var flags: [Flag<InspectOptions>] {
+  struct Options: CommandOptions {
+    var inspect = InspectOptions()
+    var platform: String?
+  }
+
+  static var flags: [Flag<Options>] {
     [
-      FormatOptions.objectFlag.on(\.output),
-      .refused("platform", nil, "string", because: "several platforms of one image are not kept in this version yet"),
+      FormatOptions.objectFlag.on(\.inspect.output),
+      .text("platform", nil, "string", "Inspect the image of that platform (e.g., \"linux/amd64\")") {
+        $0.platform = try platform($1)
+      },
     ]
   }
 
-  static func run(_ options: InspectOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
+  static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
-    return try ObjectPrinter(options.output.format).print(operands, invocation) { try engine.inspectImage($0) }
+    return try ObjectPrinter(options.inspect.output.format).print(operands, invocation) {
+      try engine.inspectImage($0, platform: options.platform)
+    }
   }
 }
 

@@ -52,7 +52,11 @@ struct ImageRow {
 
   static func rows(of image: ImageSummary, _ filter: ImageFilter) -> [ImageRow] {
     let tags = image.tags.filter(filter.acceptsName)
-    guard !tags.isEmpty else { return [ImageRow(image: image, repository: "<none>", tag: "<none>")] }
+    guard !tags.isEmpty else {
+      // Pulled by its digest, or its tag has moved on: docker shows where it came from.
+      let repository = image.repositoryDigests.first.map { String($0.prefix { $0 != "@" }) }
+      return [ImageRow(image: image, repository: repository ?? "<none>", tag: "<none>")]
+    }
     return tags.map { name in
       let parts = split(name)
       return ImageRow(image: image, repository: parts.repository, tag: parts.tag)

@@ -8,13 +8,16 @@ enum RmiCommand: Command {
 
   struct Options: CommandOptions {
     var force = false
+    var platform: String?
   }
 
   static var flags: [Flag<Options>] {
     [
       .toggle("force", "f", "Force removal of the image") { $0.force = $1 },
       .refused("no-prune", nil, because: "an image has no untagged parents here, only its layers"),
-      .refused("platform", nil, "strings", because: "several platforms of one image are not kept in this version yet"),
+      .text("platform", nil, "string", "Remove only the given platform variant (e.g., \"linux/amd64\")") {
+        $0.platform = try platform($1)
+      },
     ]
   }
 
@@ -22,7 +25,7 @@ enum RmiCommand: Command {
     let engine = try invocation.engine()
     return invocation.forEach(operands) { name in
       do {
-        for removal in try engine.removeImage(name, force: options.force) {
+        for removal in try engine.removeImage(name, force: options.force, platform: options.platform) {
           switch removal {
           case .untagged(let reference): invocation.output.line("Untagged: \(safeText(reference))")
           case .deleted(let digest): invocation.output.line("Deleted: \(digest)")

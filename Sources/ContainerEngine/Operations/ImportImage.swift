@@ -42,7 +42,8 @@ extension Engine {
       let digest = try ingest.add(blob: manifestBytes)
       try ingest.pin(blobs: [digest, id, layer.blob.digest], layers: [layer.diffID])
       try ingest.publish()
-      let descriptor = Descriptor(mediaType: .ociManifest, digest: digest, size: Int64(manifestBytes.count))
+      let descriptor = Descriptor(
+        mediaType: .ociManifest, digest: digest, size: Int64(manifestBytes.count), platform: platform)
       try images.add(manifest: descriptor, id: id, reference: reference)
       return id.description
     }

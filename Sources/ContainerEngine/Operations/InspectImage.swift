@@ -4,8 +4,11 @@ internal import Storage
 
 extension Engine {
   /// docker's `image inspect` of one image (Engine API 1.50).
-  package func inspectImage(_ name: String) throws(EngineError) -> JSON {
-    let image = try images.find(name, doing: "inspecting \(safeText(name))").image
+  /// - Parameter platform: which of several images of that name.
+  package func inspectImage(_ name: String, platform: String? = nil) throws(EngineError) -> JSON {
+    let doing = "inspecting \(safeText(name))"
+    let wanted = try during(doing) { try platform.map { try Platform(parsing: $0) } }
+    let image = try images.find(name, platform: wanted, doing: doing).image
     return ImageInspect(
       image: image, config: try images.config(of: image), size: LayerSizes(directory), root: directory.location.root
     ).json

@@ -36,6 +36,7 @@ extension Engine {
     for (name, value) in config?.defaults.labels ?? [] { labels[name] = value }
     return ImageSummary(
       id: image.id.description, digest: image.manifest.digest.description, tags: image.references.map(\.familiar),
+      repositoryDigests: image.digests.map(\.familiar), platform: config?.platform.description ?? "",
       created: config?.created ?? Timestamp(seconds: 0), size: sizes.total(config?.diffIDs ?? []), labels: labels)
   }
 }

@@ -85,6 +85,8 @@ extension Engine {
   }
 
   private func add(_ image: ArchivedImage, _ report: inout LoadReport) throws {
+    var image = image
+    image.manifest.platform = image.config.platform
     if image.names.isEmpty {
       try images.add(manifest: image.manifest, id: image.id, reference: nil)
       report.loaded.append(image.id.description)

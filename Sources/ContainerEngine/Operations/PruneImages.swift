@@ -20,13 +20,15 @@ extension Engine {
       chosen.append(image)
     }
     for image in chosen {
-      for reference in image.references { report.removed.append("untagged: \(reference.familiar)") }
+      for reference in image.references + image.digests { report.removed.append("untagged: \(reference.familiar)") }
     }
     if !chosen.isEmpty {
       let (removed, reclaimed) = try removeContent(of: chosen)
       for case .deleted(let id) in removed { report.removed.append("deleted: \(id)") }
       report.reclaimedBytes = reclaimed
     }
+    // Blobs that were fetched in part are of use only to whoever pulls those images again.
+    if all { report.reclaimedBytes += try GarbageCollector(directory).removeDownloads() }
     // What was left by processes that died between publishing content and adding the image.
     do throws(EngineError) {
       report.reclaimedBytes += try collect().reclaimed

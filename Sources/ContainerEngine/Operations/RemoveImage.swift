@@ -5,33 +5,59 @@ internal import Storage
 extension Engine {
   /// Removes an image or one of its names, by docker's rules: a name that is not the last is only taken away; an image of
   /// several names is removed by its id only with `force`; one that a container uses is removed only with `force`, and
-  /// never while the container runs.
-  package func removeImage(_ name: String, force: Bool) throws(EngineError) -> [ImageRemoval] {
+  /// never while the container runs. A name is taken from the images of all platforms.
+  /// - Parameter platform: takes it only from the image for that one.
+  package func removeImage(
+    _ name: String, force: Bool, platform: String? = nil
+  ) throws(EngineError) -> [ImageRemoval] {
     let doing = "removing \(safeText(name))"
-    let (image, found) = try images.find(name, doing: doing)
-    let users = try users(of: image)
-    var removed: [ImageRemoval] = []
+    let wanted = try during(doing) { try platform.map { try Platform(parsing: $0) } }
+    let (image, found) = try images.find(name, platform: wanted, doing: doing)
     if let found {
-      if !force, image.references.count == 1, let user = users.first {
-        throw EngineError(
-          .inUse, doing,
-          "conflict: unable to remove repository reference \"\(safeText(name))\" (must force) - container "
-            + "\(Identifier.short(user.id)) is using its referenced image \(image.id.short)",
-          hint: "dhow rm \(Identifier.short(user.id)), or dhow rmi -f \(safeText(name))")
-      }
-      try images.untag(found)
-      removed.append(.untagged(found.familiar))
-      if image.references.count > 1 { return removed }
-      // The name was taken away with force; the image itself stays under a container that runs.
-      if users.contains(where: \.isRunning) { return removed }
-    } else {
-      try checkConflict(image, users, force: force, doing: doing)
-      for reference in image.references {
-        try images.untag(reference)
-        removed.append(.untagged(reference.familiar))
-      }
+      let targets = wanted == nil ? try images.images(named: found) : [image]
+      return try removeName(found, from: targets, force: force, doing: doing)
     }
-    return removed + (try removeContent(of: [image]).removed)
+    if let digest = Self.digestName(name), !image.references.isEmpty, try images.untag(digest) {
+      return [.untagged(digest.familiar)]
+    }
+    try checkConflict(image, try users(of: image), force: force, doing: doing)
+    for reference in image.references { try images.untag(reference, from: image.manifest.digest) }
+    let names = (image.references + image.digests).map { ImageRemoval.untagged($0.familiar) }
+    return names + (try removeContent(of: [image]).removed)
+  }
+
+  private static func digestName(_ text: String) -> Reference? {
+    // What is no reference is an id, which is found already.
+    guard let reference = try? Reference(parsing: text), reference.digest != nil else { return nil }
+    return reference.withoutTag
+  }
+
+  private func removeName(
+    _ name: Reference, from targets: [StoredImage], force: Bool, doing: String
+  ) throws(EngineError) -> [ImageRemoval] {
+    let targets = try targets.map { (image) throws(EngineError) in (image: image, users: try users(of: image)) }
+    for (image, users) in targets where !force && image.references.count == 1 {
+      guard let user = users.first else { continue }
+      throw EngineError(
+        .inUse, doing,
+        "conflict: unable to remove repository reference \"\(safeText(name.familiar))\" (must force) - container "
+          + "\(Identifier.short(user.id)) is using its referenced image \(image.id.short)",
+        hint: "dhow rm \(Identifier.short(user.id)), or dhow rmi -f \(safeText(name.familiar))")
+    }
+    var removed: [ImageRemoval] = [.untagged(name.familiar)]
+    var gone: [StoredImage] = []
+    for (image, users) in targets {
+      try images.untag(name, from: image.manifest.digest)
+      if !image.references.contains(where: { $0 != name && $0.name == name.name }) {
+        for digest in image.digests where digest.name == name.name {
+          let line = ImageRemoval.untagged(digest.familiar)
+          if !removed.contains(line) { removed.append(line) }
+        }
+      }
+      // With force the name was taken away; the image itself stays under a container that runs.
+      if image.references.count == 1, !users.contains(where: \.isRunning) { gone.append(image) }
+    }
+    return gone.isEmpty ? removed : removed + (try removeContent(of: gone).removed)
   }
 
   /// A container made from an image.
@@ -83,7 +109,7 @@ extension Engine {
     var candidates: (blobs: [Digest], layers: [Digest]) = ([], [])
     var chains: [(image: StoredImage, diffIDs: [Digest])] = []
     for image in list {
-      candidates.blobs += [image.manifest.digest, image.id]
+      candidates.blobs += [image.manifest.digest, image.id] + image.digests.compactMap(\.digest)
       // Of a damaged image only what can still be read is removed with it; the rest goes with the next prune.
       candidates.blobs += (try? images.manifest(of: image).layers.map(\.digest)) ?? []
       let diffIDs = (try? images.config(of: image).diffIDs) ?? []

@@ -123,7 +123,9 @@ extension Engine {
     var id: Digest
     var layers: [Descriptor]
     var names: [Reference]
-    var blobs: [Digest] { [manifest.digest, id] + layers.map(\.digest) }
+    /// What it was pulled as, when all of that is in the store.
+    var index: WholeIndex?
+    var blobs: [Digest] { [manifest.digest, id] + layers.map(\.digest) + (index?.blobs ?? []) }
   }
 
   /// The images in the order in which they were named, each once, with the names that were asked for.
@@ -131,19 +133,14 @@ extension Engine {
     let wanted = try platform.map { try Platform(parsing: $0) }
     var chosen: [ChosenImage] = []
     for name in names {
-      let found = try images.find(name, doing: doing)
-      if let wanted {
-        let config = try images.config(of: found.image)
-        guard wanted.distance(to: config.platform) != nil else {
-          throw EngineError(
-            .notFound, doing, "image \(safeText(name)) is for \(config.platform), not for \(wanted)")
-        }
-      }
+      let found = try images.find(name, platform: wanted, doing: doing)
       let digest = found.image.manifest.digest
       if !chosen.contains(where: { $0.manifest.digest == digest }) {
         let manifest = try images.manifest(of: found.image)
         chosen.append(
-          ChosenImage(manifest: found.image.manifest, id: found.image.id, layers: manifest.layers, names: []))
+          ChosenImage(
+            manifest: found.image.manifest, id: found.image.id, layers: manifest.layers, names: [],
+            index: wanted == nil ? try images.wholeIndex(of: found.image) : nil))
       }
       if let reference = found.name, let position = chosen.firstIndex(where: { $0.manifest.digest == digest }),
         !chosen[position].names.contains(reference)
@@ -159,8 +156,8 @@ extension Engine {
     var entries: [Descriptor] = []
     for image in images {
       for name in image.names.isEmpty ? [nil] : image.names.map(Optional.some) {
-        var entry = Descriptor(
-          mediaType: image.manifest.mediaType, digest: image.manifest.digest, size: image.manifest.size)
+        let document = image.index?.descriptor ?? image.manifest
+        var entry = Descriptor(mediaType: document.mediaType, digest: document.digest, size: document.size)
         if let name {
           // docker's readers look for the full name here and for the tag there; others for the full name there.
           entry.annotations.append((ImageArchive.containerdName, name.description))

@@ -7,8 +7,10 @@ extension Engine {
   package func tagImage(_ name: String, as newName: String) throws(EngineError) {
     let doing = "tagging \(safeText(name))"
     let reference = try tagReference(newName, doing: doing)
-    let image = try images.find(name, doing: doing).image
-    try images.tag(image, as: reference)
+    let (image, found) = try images.find(name, doing: doing)
+    // A name means the images of all platforms that have it.
+    let all = try found.map { (name) throws(EngineError) in try images.images(named: name) }
+    try images.tag(all ?? [image], as: reference)
   }
 
   /// Takes names away and keeps the image; without `names` all of the image's (podman's `untag`).
@@ -28,7 +30,7 @@ extension Engine {
         references.append(found)
       }
     }
-    for reference in references { try images.untag(reference) }
+    for reference in references { try images.untag(reference, from: names.isEmpty ? image.manifest.digest : nil) }
   }
 
   /// A name to be given to an image: with a tag, `latest` unless it says, and without a digest.

@@ -8,14 +8,23 @@ package struct ImageSummary: Equatable, Sendable {
   package var digest: String
   /// Familiar names with their tags, such as `busybox:latest`; empty for a dangling image.
   package var tags: [String]
+  /// `repository@sha256:…` in familiar form, by which registries know it.
+  package var repositoryDigests: [String]
+  /// `os/architecture[/variant]`; empty when the config is damaged.
+  package var platform: String
   package var created: Timestamp
   package var size: Int64
   package var labels: [String: String]
 
-  package init(id: String, digest: String, tags: [String], created: Timestamp, size: Int64, labels: [String: String]) {
+  package init(
+    id: String, digest: String, tags: [String], repositoryDigests: [String] = [], platform: String = "",
+    created: Timestamp, size: Int64, labels: [String: String]
+  ) {
     self.id = id
     self.digest = digest
     self.tags = tags
+    self.repositoryDigests = repositoryDigests
+    self.platform = platform
     self.created = created
     self.size = size
     self.labels = labels

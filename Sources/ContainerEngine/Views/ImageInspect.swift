@@ -14,8 +14,7 @@ struct ImageInspect {
     var builder = JSONBuilder()
     builder.set("Id", image.id.description)
     builder.set("RepoTags", JSON(image.references.map(\.familiar)))
-    // Digests of registries: an image gets one when it is pulled or pushed.
-    builder.set("RepoDigests", JSON(image.references.compactMap { $0.digest == nil ? nil : $0.familiar }))
+    builder.set("RepoDigests", JSON(image.digests.map(\.familiar)))
     builder.set("Parent", "")
     builder.set("Comment", config.history.last?.comment ?? "")
     builder.set("Created", config.created?.rfc3339 ?? Timestamp.goZero)
