@@ -2,8 +2,8 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach completion create diff exec export help history images import info inspect kill load logs ps rename restart rm rmi run save start stop tag unshare untag version wait container image system" ;;
-    "container") echo "attach create diff exec exists export inspect kill logs ls prune rename restart rm run start stop wait" ;;
+    "") echo "attach commit completion create diff exec export help history images import info inspect kill load logs pause ps rename restart rm rmi run save start stop tag unpause unshare untag version wait container image system" ;;
+    "container") echo "attach commit create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
     "image") echo "exists history import inspect load ls prune rm save tag untag" ;;
     "system") echo "check info reset" ;;
   esac
@@ -13,6 +13,7 @@ __dhow_flags() {
   case "$1" in
     "") echo "-D --debug --error-format -l --log-level --root --runroot -v --version" ;;
     "attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
+    "commit") echo "-a --author -c --change -m --message -p --pause" ;;
     "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
     "export") echo "-o --output" ;;
@@ -34,6 +35,7 @@ __dhow_flags() {
     "stop") echo "-s --signal -t --timeout" ;;
     "version") echo "-f --format" ;;
     "container attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
+    "container commit") echo "-a --author -c --change -m --message -p --pause" ;;
     "container create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "container exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
     "container export") echo "-o --output" ;;
@@ -71,6 +73,7 @@ __dhow_valued() {
   case "$1" in
     "") echo "--error-format -l --log-level --root --runroot" ;;
     "attach") echo "--detach-keys" ;;
+    "commit") echo "-a --author -c --change -m --message" ;;
     "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "exec") echo "--detach-keys -e --env --env-file -u --user -w --workdir" ;;
     "export") echo "-o --output" ;;
@@ -91,6 +94,7 @@ __dhow_valued() {
     "stop") echo "-s --signal -t --timeout" ;;
     "version") echo "-f --format" ;;
     "container attach") echo "--detach-keys" ;;
+    "container commit") echo "-a --author -c --change -m --message" ;;
     "container create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "container exec") echo "--detach-keys -e --env --env-file -u --user -w --workdir" ;;
     "container export") echo "-o --output" ;;
@@ -125,7 +129,8 @@ __dhow_values() {
     " --error-format") echo "words:text json" ;;
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
     " --root" | " --runroot" | "create -v" | "create --volume" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume") echo "directories" ;;
-    "attach " | "exec " | "kill " | "stop " | "wait " | "container attach " | "container exec " | "container kill " | "container stop " | "container wait ") echo "names:running" ;;
+    "attach " | "exec " | "kill " | "pause " | "stop " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stop " | "container unpause " | "container wait ") echo "names:running" ;;
+    "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "start " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
     "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
@@ -143,7 +148,6 @@ __dhow_values() {
     "create --stop-signal" | "kill -s" | "kill --signal" | "restart -s" | "restart --signal" | "run --stop-signal" | "stop -s" | "stop --signal" | "container create --stop-signal" | "container kill -s" | "container kill --signal" | "container restart -s" | "container restart --signal" | "container run --stop-signal" | "container stop -s" | "container stop --signal") echo "words:HUP INT QUIT KILL USR1 USR2 TERM CONT STOP" ;;
     "create --userns" | "run --userns" | "container create --userns" | "container run --userns") echo "words:host keep-id" ;;
     "create " | "history " | "images " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image rm " | "image remove " | "image save " | "image tag " | "image untag ") echo "names:images" ;;
-    "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "start " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start ") echo "names:containers" ;;
     "history --format" | "images --format" | "ps --format" | "container ls --format" | "container list --format" | "container ps --format" | "image history --format" | "image ls --format" | "image list --format") echo "words:table json" ;;
     "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "inspect --type") echo "words:container image" ;;

@@ -14,10 +14,7 @@ extension CommandTree {
       CommandEntry("network", .later("--network none, host and container:NAME work")),
       CommandEntry("port", .later("published ports come with networks")),
       CommandEntry("volume", .later("use a bind mount, -v /HOST/DIR:/DIR")),
-      CommandEntry("commit", .later("`export` and `import` keep a container's files")),
       CommandEntry("cp", .later("use `exec` with tar, or `export`")),
-      CommandEntry("pause", .later(nothing)),
-      CommandEntry("unpause", .later(nothing)),
       CommandEntry("top", .later("use `exec CONTAINER ps`")),
       CommandEntry("stats", .later(nothing)),
       CommandEntry("events", .later(nothing)),
@@ -62,7 +59,7 @@ extension CommandTree {
 
   /// Verbs of `container` that later versions bring.
   static var containerLater: [CommandEntry] {
-    ["commit", "cp", "pause", "unpause", "top", "stats", "update", "port"].compactMap { name in
+    ["cp", "top", "stats", "update", "port"].compactMap { name in
       later.first { $0.name == name }
     }
       + ["checkpoint", "restore", "clone", "cleanup", "init", "mount", "runlabel", "unmount"].map {

@@ -64,6 +64,7 @@ package enum CommandTree {
   static var verbs: [CommandEntry] {
     [
       CommandEntry("attach", AttachCommand.self),
+      CommandEntry("commit", CommitCommand.self),
       CommandEntry("completion", CompletionCommand.self),
       CommandEntry("create", CreateCommand.self),
       CommandEntry("diff", DiffCommand.self),
@@ -78,6 +79,7 @@ package enum CommandTree {
       CommandEntry("kill", KillCommand.self),
       CommandEntry("load", LoadCommand.self),
       CommandEntry("logs", LogsCommand.self),
+      CommandEntry("pause", PauseCommand.self),
       CommandEntry("ps", PsCommand.self),
       CommandEntry("rename", RenameCommand.self),
       CommandEntry("restart", RestartCommand.self),
@@ -88,6 +90,7 @@ package enum CommandTree {
       CommandEntry("start", StartCommand.self),
       CommandEntry("stop", StopCommand.self),
       CommandEntry("tag", TagCommand.self),
+      CommandEntry("unpause", UnpauseCommand.self),
       CommandEntry("unshare", UnshareCommand.self),
       CommandEntry("untag", UntagCommand.self),
       CommandEntry("version", VersionCommand.self),
@@ -106,6 +109,7 @@ package enum CommandTree {
   static var container: [CommandEntry] {
     [
       CommandEntry("attach", AttachCommand.self),
+      CommandEntry("commit", CommitCommand.self),
       CommandEntry("create", CreateCommand.self),
       CommandEntry("diff", DiffCommand.self),
       CommandEntry("exec", ExecCommand.self),
@@ -115,6 +119,7 @@ package enum CommandTree {
       CommandEntry("kill", KillCommand.self),
       CommandEntry("logs", LogsCommand.self),
       CommandEntry("ls", PsCommand.self, "list", "ps"),
+      CommandEntry("pause", PauseCommand.self),
       CommandEntry("prune", ContainerPruneCommand.self),
       CommandEntry("rename", RenameCommand.self),
       CommandEntry("restart", RestartCommand.self),
@@ -122,6 +127,7 @@ package enum CommandTree {
       CommandEntry("run", RunCommand.self),
       CommandEntry("start", StartCommand.self),
       CommandEntry("stop", StopCommand.self),
+      CommandEntry("unpause", UnpauseCommand.self),
       CommandEntry("wait", WaitCommand.self),
     ] + containerLater
   }

@@ -16,6 +16,7 @@ package struct Reachability: Sendable {
     for id in try containers.ids() {
       guard let record = try containers.record(id) else { continue }
       layers.formUnion(record.layers)
+      try addImage(of: record, directory)
     }
     try addPins(directory)
   }
@@ -31,6 +32,20 @@ package struct Reachability: Sendable {
       blobs.insert(manifest.config.digest)
       blobs.formUnion(manifest.layers.map(\.digest))
       if manifest.artifactKind == nil { layers.formUnion(try images.config(of: image).diffIDs) }
+    }
+  }
+
+  /// A container is the last to need an image that was removed: `commit` writes its layers into the new image's manifest.
+  private mutating func addImage(of record: ContainerRecord, _ directory: StateDirectory) throws(EngineError) {
+    guard let manifest = record.manifest, let id = record.imageID, !blobs.contains(manifest) else { return }
+    let store = BlobStore(directory)
+    guard try store.contains(manifest) else { return }
+    blobs.formUnion([manifest, id])
+    let bytes = try store.read(manifest)
+    try during("reading the image of container \(Identifier.short(record.id))") {
+      if case .manifest(let manifest) = try ManifestDocument(parsing: bytes, declared: nil) {
+        blobs.formUnion(manifest.layers.map(\.digest))
+      }
     }
   }
 

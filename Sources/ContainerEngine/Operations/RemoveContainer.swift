@@ -20,7 +20,7 @@ extension Engine {
           "cannot remove container \"/\(try displayName(id))\": container is running: stop the container before removing or force remove",
           hint: "dhow rm -f \(safeText(name))")
       }
-      try signalProgram(state, SIGKILL, doing: doing)
+      try signalProgram(id, state, SIGKILL, doing: doing)
       _ = try waitForEnd(id, state, seconds: nil)
     }
     if case .lost(_, let survivor?) = status { _ = try during(doing) { try survivor.signal(SIGKILL) } }

@@ -29,9 +29,9 @@ extension Engine {
     let word = signal ?? record.settings.stopSignal ?? record.defaults.stopSignal ?? "SIGTERM"
     let number = try signalNumber(word, doing: doing)
     let seconds = timeout ?? record.settings.stopTimeout ?? defaultStopTimeout
-    try signalProgram(state, number, doing: doing)
+    try signalProgram(id, state, number, doing: doing)
     if try !waitForEnd(id, state, seconds: seconds < 0 ? nil : seconds) {
-      try signalProgram(state, SIGKILL, doing: doing)
+      try signalProgram(id, state, SIGKILL, doing: doing)
       _ = try waitForEnd(id, state, seconds: nil)
     }
     return .stopped
@@ -45,7 +45,7 @@ extension Engine {
     guard case .running(let state) = try containers.status(of: id) else {
       throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) is not running")
     }
-    try signalProgram(state, number, doing: doing)
+    try signalProgram(id, state, number, doing: doing)
     // After SIGKILL the caller may rely on the container being gone.
     if number == SIGKILL { _ = try waitForEnd(id, state, seconds: nil) }
   }
@@ -56,9 +56,11 @@ extension Engine {
   }
 
   /// A signal to the very process the state names; its being gone already is success.
-  func signalProgram(_ state: ContainerState, _ number: Int32, doing: String) throws(EngineError) {
+  func signalProgram(_ id: String, _ state: ContainerState, _ number: Int32, doing: String) throws(EngineError) {
     guard let program = state.program else { return }
+    let resume = try resumption(of: state, id: id, doing: doing)
     _ = try during(doing) { try program.signal(number) }
+    try resume?()
   }
 
   /// Waits until the container's monitor has written how it ended.
