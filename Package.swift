@@ -76,6 +76,7 @@ let package = Package(
       "StorageTests",
       ["store-probe", "Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
+    tests("RegistryTests", ["Registry", "HTTP", "OCI", "LinuxKernel", "Basics", "TestSupport"]),
     tests("HTTPTests", ["HTTP", "LinuxKernel", "Basics", "TestSupport"]),
     .executableTarget(name: "seccomp-probe", path: "Tests/SeccompProbe"),
     tests(

@@ -3,4 +3,6 @@ package enum DockerHub {
   package static let domain = "docker.io"
   package static let host = "registry-1.docker.io"
   package static let credentialKey = "https://index.docker.io/v1/"
+  /// Where its search is.
+  package static let searchHost = "index.docker.io"
 }

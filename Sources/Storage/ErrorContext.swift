@@ -17,6 +17,7 @@ private func engineError(_ error: any Error, _ doing: String) -> EngineError {
   case let error as OCIFormatError: error.engineError(doing: doing)
   case let error as JSONShapeError: EngineError(.corrupt, doing, "\(error.path) \(error.reason)")
   case let error as JSONSyntaxError: EngineError(.corrupt, doing, "no JSON: \(error.reason) at byte \(error.offset)")
+  case let error as any ExplainedError: error.engineError(doing)
   default: EngineError(.internal, doing, "\(error)")
   }
 }

@@ -1,0 +1,76 @@
+internal import Basics
+internal import HTTP
+package import OCI
+
+/// How a blob came to be in the repository.
+package enum UploadOutcome: Equatable, Sendable {
+  /// It was there.
+  case present
+  /// The registry took it from another of its repositories, whose path this is.
+  case mounted(String)
+  case uploaded
+}
+
+extension RegistryClient {
+  /// Brings a blob into the repository: nothing is sent when it is there, or in a repository that the registry may take it
+  /// from.
+  /// - Parameters:
+  ///   - file: descriptor of a file whose bytes, from its beginning, are the blob.
+  ///   - sources: paths of other repositories of this registry that have the blob, as far as we know.
+  ///   - chunk: bytes of one request; nil sends all in one.
+  ///   - progress: told how many bytes have been sent so far.
+  package func uploadBlob(
+    _ digest: Digest, size: Int64, file: Int32, mountingFrom sources: [String] = [], chunk: Int64? = nil,
+    progress: ((Int64) -> Void)? = nil
+  ) throws(RegistryError) -> UploadOutcome {
+    if try hasBlob(digest) { return .present }
+    return try trying { (session) throws(RegistryError) in
+      var begun: WebAddress?
+      for source in sources.prefix(Self.mountAttempts) where begun == nil {
+        switch try self.mount(digest, from: source, session) {
+        case .mounted: return .mounted(source)
+        case .begun(let location): begun = location
+        case .refused: break
+        }
+      }
+      var upload = BlobUpload(
+        session: session, scopes: self.scopes(session), retry: self.retryPolicy, digest: digest, file: file, size: size,
+        chunk: chunk, progress: progress)
+      try upload.run(begun)
+      return .uploaded
+    }
+  }
+
+  /// Repositories that are tried as the source of a mount.
+  static let mountAttempts = 3
+
+  private enum MountAnswer {
+    case mounted, refused
+    /// The registry did not mount it and began an upload instead.
+    case begun(WebAddress)
+  }
+
+  /// Asks the registry to take a blob from another of its repositories (distribution spec end-11).
+  private func mount(
+    _ digest: Digest, from source: String, _ session: RegistrySession
+  ) throws(RegistryError) -> MountAnswer {
+    let asked = "mounting blob \(digest) from \(safeText(source)) at \(session.endpoint.name)"
+    let plain = try session.repositoryAddress("blobs/uploads/")
+    let address: WebAddress
+    do throws(HTTPFailure) {
+      address = try plain.adding(
+        query: [(name: "mount", value: digest.description), (name: "from", value: source)])
+    } catch { return .refused }
+    // Reading the other repository is what a mount needs and nothing else does.
+    let call = RegistryCall(
+      method: "POST", address: address, scopes: scopes(session) + [.repository(source, [.pull])], asked: asked,
+      answers: [201, 202, 400, 401, 403, 404, 405])
+    let (response, answered) = try session.send(call)
+    response.discard()
+    switch response.status {
+    case 201: return .mounted
+    case 202: return .begun(try session.uploadLocation(response, answered, asked))
+    default: return .refused
+    }
+  }
+}
