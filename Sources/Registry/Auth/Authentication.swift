@@ -17,7 +17,8 @@ final class Authentication {
     case bearer(realm: WebAddress, service: String)
   }
 
-  private let endpoint: RegistryEndpoint
+  /// Its scheme changes when the registry turns out to be one without TLS.
+  var endpoint: RegistryEndpoint
   private let credentials: any CredentialSource
   private let tokens: TokenCache
   private let client: HTTPClient
@@ -76,7 +77,7 @@ final class Authentication {
   private func credential() throws(RegistrySession.Interruption) -> Credential? {
     if looked { return found }
     do {
-      found = try credentials.credential(for: endpoint.credentialHost, repository: endpoint.repository)
+      found = try credentials.credential(for: endpoint.name, repository: endpoint.repository)
     } catch let error as EngineError {
       throw .final(RegistryError(.local, error.doing, error.reason, hint: error.hint))
     } catch {
@@ -88,7 +89,7 @@ final class Authentication {
 
   private func basic() throws(RegistrySession.Interruption) -> Header? {
     switch try credential() {
-    case .password(let user, let secret):
+    case .basic(let user, let secret):
       return Header(value: "Basic \(base64("\(user):\(secret)"))", isFresh: true)
     case .registryToken(let token): return Header(value: "Bearer \(token)", isFresh: true)
     case .identityToken, nil: return nil

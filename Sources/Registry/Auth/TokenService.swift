@@ -25,7 +25,7 @@ struct TokenService {
     var request: HTTPRequest
     switch credential {
     case .identityToken(let secret): request = post(scopes, refreshToken: secret)
-    case .password(let user, let secret):
+    case .basic(let user, let secret):
       request = try get(scopes, account: user)
       request.headers.set("Authorization", "Basic \(base64("\(user):\(secret)"))")
     case .registryToken, nil: request = try get(scopes, account: nil)

@@ -51,8 +51,8 @@ extension RegistryClient {
       }
       next = nil
       if let link = nextLink(response.headers.all("Link")) {
-        let page = try session.resolve(link, address)
-        guard page.origin == address.origin else {
+        let page = try session.resolve(link, answered)
+        guard page.origin == session.endpoint.base.origin else {
           throw RegistryError(.refused, asked, "the list goes on at another host, \(safeText(page.authority))")
         }
         next = page

@@ -3,7 +3,7 @@ import HTTP
 
 /// Requests to one endpoint: authenticated, redirected without giving credentials away, and repeated when that helps.
 final class RegistrySession {
-  let endpoint: RegistryEndpoint
+  private(set) var endpoint: RegistryEndpoint
   let retry: RetryPolicy
   private let authentication: Authentication
   /// For the endpoint's own origin.
@@ -45,6 +45,7 @@ final class RegistrySession {
   /// Sends a request until it is answered, and answers the address that did at last.
   /// - Throws: `RegistryError` for every status that is none of `call.answers`.
   func send(_ call: RegistryCall) throws(RegistryError) -> (response: HTTPResponse, address: WebAddress) {
+    var call = call
     var failures = 0
     while true {
       let failure: RegistryError
@@ -58,6 +59,10 @@ final class RegistrySession {
         failure = error
         isWorthRepeating = error.isWorthRepeating
       case .failure(.transport(let error, let address)):
+        if goPlain(after: error, at: address) {
+          call.address = inTheClear(call.address)
+          continue
+        }
         failure = transportError(error, address, call)
         isWorthRepeating = error.isRetryable
       }
@@ -67,6 +72,26 @@ final class RegistrySession {
       else { throw failure }
       retry.wait(after: failures, retryAfter: failure.retryAfter)
     }
+  }
+
+  /// A registry that is marked insecure and speaks no TLS is asked in the clear from then on; never any other
+  /// (SECURITY B5).
+  private func goPlain(after failure: HTTPFailure, at address: WebAddress) -> Bool {
+    guard failure.kind == .tls(.notTLS), address.origin == endpoint.base.origin, let plain = endpoint.plainBase else {
+      return false
+    }
+    endpoint.base = plain
+    authentication.endpoint.base = plain
+    return true
+  }
+
+  /// An address of this endpoint from before `goPlain`.
+  private func inTheClear(_ address: WebAddress) -> WebAddress {
+    guard address.host == endpoint.base.host else { return address }
+    var plain = address
+    plain.scheme = endpoint.base.scheme
+    plain.port = endpoint.base.port
+    return plain
   }
 
   /// Why a request did not come to an answer.

@@ -1,23 +1,24 @@
 package import HTTP
 
-/// One place where a repository may be had: the registry its name says, or a mirror of it.
+/// One server to ask for one repository, with what is allowed in talking to it.
 package struct RegistryEndpoint: Sendable, Hashable {
-  /// Scheme, host and port, and a path when the registry does not begin at the root; `v2/` is resolved against it.
+  /// What `/v2/` follows: scheme, host and port, target `/`. https unless a setting says http.
   package var base: WebAddress
-  /// The repository's path at this endpoint.
+  /// The repository's name at this server, such as `library/busybox`.
   package var repository: String
-  /// Marked by the user: plain http or unverified TLS is allowed.
+  /// TLS with a certificate nobody vouches for, and plain http where TLS is not spoken, are allowed: somebody marked
+  /// this one registry so, or it is on this machine.
   package var isInsecure: Bool
   package var trust: TLSTrust
   package var isMirror: Bool
-  /// The host for people and for `dhow login`.
+  /// `host[:port]` as references and stored credentials have it: `docker.io` for Docker Hub.
   package var name: String
-  /// The host and port that credentials are stored for; docker.io for Docker Hub.
-  package var credentialHost: String
+  /// What the user should be told before this endpoint is used, nil when all is well (SECURITY B5).
+  package var warning: String?
 
   package init(
-    base: WebAddress, repository: String, isInsecure: Bool = false, trust: TLSTrust = TLSTrust(),
-    isMirror: Bool = false, name: String, credentialHost: String? = nil
+    base: WebAddress, repository: String, isInsecure: Bool, trust: TLSTrust, isMirror: Bool, name: String,
+    warning: String? = nil
   ) {
     self.base = base
     self.repository = repository
@@ -25,6 +26,18 @@ package struct RegistryEndpoint: Sendable, Hashable {
     self.trust = trust
     self.isMirror = isMirror
     self.name = name
-    self.credentialHost = credentialHost ?? name
+    self.warning = warning
+  }
+
+  /// The address to try when the server does not speak TLS; nil unless that is allowed.
+  package var plainBase: WebAddress? {
+    guard isInsecure, base.scheme == .https else { return nil }
+    var plain = base
+    plain.scheme = .http
+    if base.port == WebAddress.Scheme.https.defaultPort { plain.port = plain.scheme.defaultPort }
+    return plain
   }
 }
+
+/// What an endpoint is wanted for: mirrors and moved locations hold for pulling only (containers-registries.conf(5)).
+package enum RegistryPurpose: Sendable { case pull, push }
