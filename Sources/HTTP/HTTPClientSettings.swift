@@ -33,26 +33,6 @@ package struct TLSTrust: Sendable, Hashable {
   }
 }
 
-/// Which proxy stands between us and a host: the variables of curl and Go, or a file's settings in their place.
-package struct ProxySettings: Sendable, Hashable {
-  /// For http and https addresses; `http://[user:password@]host[:port]`. Empty or nil is none.
-  package var http: String?
-  package var https: String?
-  /// Comma-separated: host, .suffix, address, CIDR, any with :port, or `*`.
-  package var exceptions: String
-
-  package static let none = ProxySettings()
-
-  package init(http: String? = nil, https: String? = nil, exceptions: String = "") {
-    self.http = http
-    self.https = https
-    self.exceptions = exceptions
-  }
-
-  /// From HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY in lower or upper case (lower wins).
-  package init(environment: (String) -> String?) { self.init() }
-}
-
 package struct HTTPClientSettings: Sendable {
   package var trust: TLSTrust
   package var proxy: ProxySettings

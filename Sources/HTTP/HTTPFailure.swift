@@ -53,6 +53,8 @@ package struct HTTPFailure: Error, Sendable {
   package var isRetryable: Bool
   /// The error of a body's source.
   package var cause: (any Error)?
+  /// The status a server answers a malformed request with, where it is not 400.
+  var status: Int?
 
   package init(_ kind: Kind, _ text: String, isRetryable: Bool? = nil, cause: (any Error)? = nil) {
     self.kind = kind
