@@ -16,10 +16,10 @@ package struct WebAddress: Hashable, Sendable {
 
   package static let byteLimit = 8192
 
-  package let scheme: Scheme
+  package var scheme: Scheme
   /// Lower case; an IPv6 address without brackets.
   package let host: String
-  package let port: UInt16
+  package var port: UInt16
   /// Path and query as they are sent; begins with `/`.
   package let target: String
 
