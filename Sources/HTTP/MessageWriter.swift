@@ -111,6 +111,10 @@ extension ByteChannel {
       }
       seen = bytes.count
       guard seen < MessageHead.byteLimit else { throw tooLong() }
+      // A TLS client that tries its luck would wait for the head's time-out: it goes on in the clear at once.
+      if let first = bytes.first, first < 0x20 && first != 0x0D && first != 0x0A || first > 0x7E {
+        throw failed(.malformed, "the head of the message has a first byte that is no text")
+      }
       guard try fill(limit: MessageHead.byteLimit) else {
         if seen == 0 { return nil }
         throw failed(.closed, "the connection ended in the middle of a head")
