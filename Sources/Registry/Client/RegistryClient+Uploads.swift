@@ -18,15 +18,20 @@ extension RegistryClient {
   ///   - file: descriptor of a file whose bytes, from its beginning, are the blob.
   ///   - sources: paths of other repositories of this registry that have the blob, as far as we know.
   ///   - chunk: bytes of one request; nil sends all in one.
+  ///   - isMissing: it is known not to be there.
   ///   - progress: told how many bytes have been sent so far.
   package func uploadBlob(
     _ digest: Digest, size: Int64, file: Int32, mountingFrom sources: [String] = [], chunk: Int64? = nil,
-    progress: ((Int64) -> Void)? = nil
+    isMissing: Bool = false, progress: ((Int64) -> Void)? = nil
   ) throws(RegistryError) -> UploadOutcome {
-    if try hasBlob(digest) { return .present }
+    if !isMissing {
+      if try hasBlob(digest) { return .present }
+    }
     return try trying { (session) throws(RegistryError) in
       var begun: WebAddress?
-      for source in sources.prefix(Self.mountAttempts) where begun == nil {
+      for source in sources.prefix(Self.mountAttempts) {
+        if let location = begun { self.cancel(location, session) }
+        begun = nil
         switch try self.mount(digest, from: source, session) {
         case .mounted: return .mounted(source)
         case .begun(let location): begun = location
@@ -48,6 +53,14 @@ extension RegistryClient {
     case mounted, refused
     /// The registry did not mount it and began an upload instead.
     case begun(WebAddress)
+  }
+
+  /// Tells the registry that nothing more comes of an upload; one that does not listen sweeps it some day.
+  private func cancel(_ location: WebAddress, _ session: RegistrySession) {
+    var call = RegistryCall(
+      method: "DELETE", address: location, scopes: scopes(session), asked: "", answers: [200, 202, 204])
+    call.isRepeatable = false
+    (try? session.send(call))?.response.discard()
   }
 
   /// Asks the registry to take a blob from another of its repositories (distribution spec end-11).
