@@ -3,6 +3,11 @@ package struct JSONShapeError: Error, Equatable, Sendable {
   /// Path of the member, such as "image config.rootfs.diff_ids".
   package var path: String
   package var reason: String
+
+  package init(path: String, reason: String) {
+    self.path = path
+    self.reason = reason
+  }
 }
 
 /// The members of an object, read with their expected types. Absent and null are one thing, as in Go's decoder.

@@ -90,7 +90,7 @@ final class Authentication {
   private func basic() throws(RegistrySession.Interruption) -> Header? {
     switch try credential() {
     case .basic(let user, let secret):
-      return Header(value: "Basic \(base64("\(user):\(secret)"))", isFresh: true)
+      return Header(value: "Basic \(base64Encoded(Array("\(user):\(secret)".utf8)))", isFresh: true)
     case .registryToken(let token): return Header(value: "Bearer \(token)", isFresh: true)
     case .identityToken, nil: return nil
     }

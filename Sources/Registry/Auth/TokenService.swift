@@ -27,7 +27,7 @@ struct TokenService {
     case .identityToken(let secret): request = post(scopes, refreshToken: secret)
     case .basic(let user, let secret):
       request = try get(scopes, account: user)
-      request.headers.set("Authorization", "Basic \(base64("\(user):\(secret)"))")
+      request.headers.set("Authorization", "Basic \(base64Encoded(Array("\(user):\(secret)".utf8)))")
     case .registryToken, nil: request = try get(scopes, account: nil)
     }
     let response: HTTPResponse
