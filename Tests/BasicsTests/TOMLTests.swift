@@ -29,8 +29,10 @@ import Testing
     ("a = 0xDead_beef\nb = 0o755\nc = 0b11", #"{"a":3735928559,"b":493,"c":3}"#),
     ("a = 1.5\nb = -0.25\nc = 5e2\nd = 1_0.0_1E-2", #"{"a":1.5,"b":-0.25,"c":500,"d":0.1001}"#),
     ("a = true\nb = false", #"{"a":true,"b":false}"#),
-    ("a = 1979-05-27T07:32:00Z\nb = 1979-05-27 07:32:00.5\nc = 1979-05-27\nd = 07:32:00",
-      #"{"a":"1979-05-27T07:32:00Z","b":"1979-05-27 07:32:00.5","c":"1979-05-27","d":"07:32:00"}"#),
+    (
+      "a = 1979-05-27T07:32:00Z\nb = 1979-05-27 07:32:00.5\nc = 1979-05-27\nd = 07:32:00",
+      #"{"a":"1979-05-27T07:32:00Z","b":"1979-05-27 07:32:00.5","c":"1979-05-27","d":"07:32:00"}"#
+    ),
     ("a = 1979-05-27T00:32:00-07:00", #"{"a":"1979-05-27T00:32:00-07:00"}"#),
     ("a = -9223372036854775808", #"{"a":-9223372036854775808}"#),
   ])
@@ -58,9 +60,12 @@ import Testing
     ("a = \"x", 1, "string is not closed"), ("a = \"x\ny\"", 1, "control character in a string"),
     ("a = 'x\ny'", 1, "control character in a string"), ("a = \"\u{7F}\"", 1, "control character in a string"),
     ("# \u{1}", 1, "control character in a comment"), ("a = 1 \r", 1, "text after the end"),
-    (#"a = "\x""#, 1, "unknown escape"), (#"a = "\uD800""#, 1, "no Unicode character"), (#"a = "\u12""#, 1, "unknown escape"),
-    ("a = 01", 1, "is no value"), ("a = 1__0", 1, "is no value"), ("a = _1", 1, "is no value"), ("a = 1_", 1, "is no value"),
-    ("a = +0x1", 1, "is no value"), ("a = 0xG", 1, "is no value"), ("a = 1.", 1, "is no value"), ("a = .5", 1, "is no value"),
+    (#"a = "\x""#, 1, "unknown escape"), (#"a = "\uD800""#, 1, "no Unicode character"),
+    (#"a = "\u12""#, 1, "unknown escape"),
+    ("a = 01", 1, "is no value"), ("a = 1__0", 1, "is no value"), ("a = _1", 1, "is no value"),
+    ("a = 1_", 1, "is no value"),
+    ("a = +0x1", 1, "is no value"), ("a = 0xG", 1, "is no value"), ("a = 1.", 1, "is no value"),
+    ("a = .5", 1, "is no value"),
     ("a = 1e", 1, "is no value"), ("a = 9223372036854775808", 1, "is no value"), ("a = True", 1, "is no value"),
     ("a = 1979-02-29", 1, "is no value"), ("a = 25:00:00", 1, "is no value"), ("a = 1979-05-27T", 1, "is no value"),
     ("[]", 1, "key is missing"), ("[a", 1, "not closed"), ("[[a]", 1, "not closed"), ("[ [a] ]", 1, "key is missing"),

@@ -51,9 +51,6 @@ struct AnswerParsingTests {
     #expect(RegistryComplaint(body: Array(body.utf8)).text.utf8.count == RegistryComplaint.textBytes)
   }
 
-  @Test(arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("user:pa ss", "dXNlcjpwYSBzcw==")])
-  func `base64 is that of RFC 4648`(text: String, encoded: String) { #expect(base64(text) == encoded) }
-
   @Test func `pauses double, stay within their bound and are spread`() {
     let policy = RetryPolicy(attempts: 5, firstPause: 200, longestPause: 1000)
     #expect((1...6).map { policy.pause(after: $0, random: 1) } == [200, 400, 800, 1000, 1000, 1000])

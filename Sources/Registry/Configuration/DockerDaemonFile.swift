@@ -12,7 +12,9 @@ struct DockerDaemonFile {
   /// The user's own (rootless docker's), then the system's.
   static func load(_ environment: RegistryEnvironment, _ doing: String) throws(EngineError) -> DockerDaemonFile {
     var result = DockerDaemonFile()
-    let paths = [environment.configHome.map { $0 + "/docker/daemon.json" }, environment.system("/etc/docker/daemon.json")]
+    let paths = [
+      environment.configHome.map { $0 + "/docker/daemon.json" }, environment.system("/etc/docker/daemon.json"),
+    ]
     for path in paths {
       guard let path, let object = try SettingsFile.readJSON(path, doing) else { continue }
       do throws(JSONShapeError) { try result.add(JSONFields(.object(object), path), path) } catch {

@@ -170,7 +170,8 @@ struct CredentialFile {
       let directory = try File.openDirectory(parent, followLink: true)
       let draft = ".\(name).\(getpid())"
       try File.removeIfPresent(at: directory.raw, draft)
-      let file = try File.open(at: directory.raw, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, shown: path)
+      let file = try File.open(
+        at: directory.raw, draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600, shown: path)
       do throws(SystemError) {
         try systemCall("chmod", path) { fchmod(file.raw, 0o600) }
         try Self.keepOwner(of: target, file.raw)
