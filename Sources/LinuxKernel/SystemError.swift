@@ -41,8 +41,11 @@ package struct SystemError: Error, Equatable, Sendable {
     }
   }
 
-  private var defaultHint: String? {
+  /// The way out that errno alone tells.
+  package var defaultHint: String? {
     switch errno {
+    case ENOSYS:
+      "dhow needs Linux 5.15 or later; or a filter around this process (another container, a sandbox) hides the call"
     case ENOSPC, EDQUOT: "make room on that filesystem, for example with: dhow image prune"
     case EMFILE: "raise the limit of open files: ulimit -n"
     default: nil

@@ -1,4 +1,5 @@
 package import Basics
+internal import Glibc
 import LinuxKernel
 package import OCI
 
@@ -254,10 +255,25 @@ extension ImageStore {
     if index != before {
       try during("writing the image index") {
         try faultPoint("store.index.changed")
-        try RecordFile.write(index.json, at: directory.root.raw, StatePath.index, durable: true)
+        try write(index, after: before)
       }
     }
     return value
+  }
+
+  /// Replaces the index. One that has become no larger may take the reserve, for it is made so by who wants room.
+  private func write(_ index: IndexFile, after before: IndexFile) throws(SystemError) {
+    let json = index.json
+    let reserve = SpaceReserve(directory: directory)
+    do throws(SystemError) {
+      try RecordFile.write(json, at: directory.root.raw, StatePath.index, durable: true)
+    } catch {
+      guard error.errno == ENOSPC || error.errno == EDQUOT, index.entries.count <= before.entries.count,
+        json.bytes().count <= before.json.bytes().count, reserve.release()
+      else { throw error }
+      try RecordFile.write(json, at: directory.root.raw, StatePath.index, durable: true)
+    }
+    reserve.keep(forIndexOf: index.entries.count * 400)
   }
 
   func index() throws(EngineError) -> IndexFile {

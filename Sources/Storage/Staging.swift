@@ -23,7 +23,7 @@ package final class StagingArea {
     try directory.prepare()
     let path = StatePath.staging(name)
     let made = try Self.orDiscard(path, directory) { () throws(EngineError) -> OwnedDescriptor in
-      try during("making a staging directory") {
+      try during("making a staging directory in \(safeText(directory.location.root))") {
         try File.makeDirectory(at: directory.root.raw, path, mode: mode)
         try faultPoint("store.staging.made")
         return try File.openDirectory(at: directory.root.raw, path)

@@ -115,10 +115,15 @@ package struct StoreLock: ~Copyable {
     }
   }
 
-  /// Writes our pid into the locked file, for whoever waits.
+  /// Writes our pid into the locked file, for whoever waits. On a full disk the file stays empty and the waiter has no
+  /// number: what makes room takes locks as well.
   private static func signed(_ lock: consuming FileLock) throws(SystemError) -> FileLock {
     let digits = String(getpid())
-    try File.writeAll(lock.raw, Array((digits + String(repeating: " ", count: 11 - digits.count) + "\n").utf8))
+    do throws(SystemError) {
+      try File.writeAll(lock.raw, Array((digits + String(repeating: " ", count: 11 - digits.count) + "\n").utf8))
+    } catch {
+      guard error.errno == ENOSPC || error.errno == EDQUOT else { throw error }
+    }
     return lock
   }
 

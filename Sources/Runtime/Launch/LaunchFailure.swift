@@ -20,7 +20,14 @@ enum LaunchFailure {
     let index = Int(report.operation)
     let subject = plan.subjects.indices.contains(index) ? plan.subjects[index] : "starting"
     let failure = SystemError("", errno: report.error)
-    return EngineError(kind(report.error), doing, "\(subject): \(failure.reason)", hint: nil)
+    return EngineError(kind(report.error), doing, "\(subject): \(failure.reason)", hint: hint(failure))
+  }
+
+  /// Most calls of a start are refused by EPERM only where something around us does it.
+  private static func hint(_ failure: SystemError) -> String? {
+    failure.errno == EPERM
+      ? "if this runs in another container or a sandbox, its system call filter must allow namespaces and mounts"
+      : failure.defaultHint
   }
 
   private static func kind(_ code: Int32) -> EngineError.Kind {

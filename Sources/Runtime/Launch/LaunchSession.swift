@@ -152,13 +152,17 @@ final class LaunchSession {
   /// Runs `body` while the child waits for us; ends the child when it throws.
   func whileStarting(_ body: (Int32) throws(EngineError) -> Void) throws(EngineError) {
     do throws(EngineError) { try body(pid) } catch {
+      // A child that failed first has a report for `finish`, and what we could not do to it is only the consequence.
+      var reported = pollfd(fd: ourEnd, events: Int16(POLLIN), revents: 0)
+      if poll(&reported, 1, 0) == 1, reported.revents & Int16(POLLIN) != 0 { return }
       abandon()
       throw error
     }
   }
 
   private func abandon() {
-    _ = dhow_pidfd_send_signal(pidfd, SIGKILL)
+    // By its number where the call is refused: it is our child and nobody else has waited for it.
+    if dhow_pidfd_send_signal(pidfd, SIGKILL) != 0 { kill(pid, SIGKILL) }
     _ = try? Spawn.wait(pid)  // It was killed; how it ended says nothing.
   }
 

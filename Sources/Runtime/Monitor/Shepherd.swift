@@ -36,9 +36,12 @@ package final class Shepherd {
       var mask = Signals.bit(SIGPIPE)
       for signal in Signals.proxied { mask |= Signals.bit(signal) }
       try systemCall("sigprocmask") { dhow_block_signals(mask) }
+      // What can fail fails before the fork: afterwards nobody could be told.
+      let signals = try systemCall("signalfd") { dhow_signalfd(mask) }
       let monitor = try systemCall("fork") { dhow_fork() }
-      if monitor > 0 { tend(monitor, report: report, mask) }
+      if monitor > 0 { tend(monitor, report: report, signals) }
       close(report.read)
+      close(signals)
       let shepherd = Shepherd(report: OwnedDescriptor(owning: report.write), parent: parent)
       try shepherd.bind()
       return shepherd
@@ -66,8 +69,7 @@ package final class Shepherd {
   }
 
   /// The caller's process: waits for the monitor.
-  private static func tend(_ monitor: Int32, report: (read: Int32, write: Int32), _ mask: UInt64) -> Never {
-    let signals = dhow_signalfd(mask)
+  private static func tend(_ monitor: Int32, report: (read: Int32, write: Int32), _ signals: Int32) -> Never {
     // Locks of files live as long as any copy of their descriptor; this process may keep none.
     let kept = [report.read, signals].sorted()
     _ = dhow_close_range(3, UInt32(kept[0] - 1))
