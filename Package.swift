@@ -79,6 +79,10 @@ let package = Package(
     tests("RegistryTests", ["Registry", "HTTP", "OCI", "LinuxKernel", "Basics", "TestSupport"]),
     tests("HTTPTests", ["HTTP", "LinuxKernel", "Basics", "TestSupport"]),
     .executableTarget(name: "seccomp-probe", path: "Tests/SeccompProbe"),
+    // Static: it runs in containers that have no libraries.
+    .executableTarget(
+      name: "host-probe", path: "Tests/HostProbe",
+      linkerSettings: [.unsafeFlags(["-static-executable", "-use-ld=lld"])]),
     tests(
       "RuntimeTests",
       [
@@ -91,7 +95,7 @@ let package = Package(
     tests(
       "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
       goldens: ["Goldens"]),
-    tests("IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow"]),
+    tests("IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow", "host-probe"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -29,12 +29,17 @@ package enum DhowBinary {
   /// Beside the test bundle, where SwiftPM puts every product of a build.
   private static func locate() throws -> String {
     if let chosen = environmentVariable("DHOW_BINARY") { return chosen }
+    return try program("dhow")
+  }
+
+  /// A program of the package's, beside the test bundle.
+  package static func program(_ name: String) throws -> String {
     let candidates = [linkTarget("/proc/self/exe") ?? ""] + CommandLine.arguments
     for candidate in candidates {
       guard let slash = candidate.lastIndex(of: "/") else { continue }
-      let beside = candidate[..<slash] + "/dhow"
+      let beside = candidate[..<slash] + "/" + name
       if access(String(beside), X_OK) == 0 { return String(beside) }
     }
-    throw FixtureError("dhow is not beside \(candidates[0]); swift build makes it")
+    throw FixtureError("\(name) is not beside \(candidates[0]); swift build makes it")
   }
 }
