@@ -2,9 +2,9 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach commit completion create diff exec export help history images import info inspect kill load logs pause ps rename restart rm rmi run save start stop tag unpause unshare untag version wait container image system" ;;
+    "") echo "attach commit completion create diff exec export help history images import info inspect kill load logs pause ps pull rename restart rm rmi run save start stop tag unpause unshare untag version wait container image system" ;;
     "container") echo "attach commit create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
-    "image") echo "exists history import inspect load ls prune rm save tag untag" ;;
+    "image") echo "exists history import inspect load ls prune pull rm save tag untag" ;;
     "system") echo "check info reset" ;;
   esac
 }
@@ -26,6 +26,7 @@ __dhow_flags() {
     "load") echo "-i --input --platform -q --quiet" ;;
     "logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
     "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
+    "pull") echo "--platform -q --quiet" ;;
     "restart") echo "-s --signal -t --timeout" ;;
     "rm") echo "-f --force -v --volumes" ;;
     "rmi") echo "-f --force --platform" ;;
@@ -59,6 +60,7 @@ __dhow_flags() {
     "image ls") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image list") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image prune") echo "-a --all --filter -f --force" ;;
+    "image pull") echo "--platform -q --quiet" ;;
     "image rm") echo "-f --force --platform" ;;
     "image remove") echo "-f --force --platform" ;;
     "image save") echo "--format -o --output --platform" ;;
@@ -86,6 +88,7 @@ __dhow_valued() {
     "load") echo "-i --input --platform" ;;
     "logs") echo "--since -n --tail --until" ;;
     "ps") echo "-f --filter --format -n --last" ;;
+    "pull") echo "--platform" ;;
     "restart") echo "-s --signal -t --timeout" ;;
     "rmi") echo "--platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
@@ -116,6 +119,7 @@ __dhow_valued() {
     "image ls") echo "-f --filter --format" ;;
     "image list") echo "-f --filter --format" ;;
     "image prune") echo "--filter" ;;
+    "image pull") echo "--platform" ;;
     "image rm") echo "--platform" ;;
     "image remove") echo "--platform" ;;
     "image save") echo "--format -o --output --platform" ;;

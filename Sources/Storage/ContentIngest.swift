@@ -152,6 +152,23 @@ package final class ContentIngest {
     }
   }
 
+  /// Publishes the adopted downloads alone, so that nobody waits for them any longer.
+  package func publishDownloads() throws(EngineError) {
+    guard !downloads.isEmpty else { return }
+    try during("publishing the image's blobs") {
+      try File.syncFilesystem(area.descriptor.raw)
+      try publishDownloadsAfterSync()
+    }
+  }
+
+  private func publishDownloadsAfterSync() throws(SystemError) {
+    for download in downloads {
+      try download.publish()
+      try faultPoint("store.blob.published")
+    }
+    downloads = []
+  }
+
   /// Makes everything staged durable and publishes it.
   package func publish() throws(EngineError) {
     try pin(blobs: stagedBlobs, layers: stagedLayers)
@@ -163,18 +180,15 @@ package final class ContentIngest {
         _ = try area.publish("blob-\(digest.hex)", as: StatePath.blob(digest), durable: false)
         try faultPoint("store.blob.published")
       }
-      for download in downloads {
-        try download.publish()
-        try faultPoint("store.blob.published")
-      }
       for diffID in stagedLayers {
         _ = try area.publish("layer-\(diffID.hex)", as: StatePath.layer(diffID), durable: false)
         try faultPoint("store.layer.published")
       }
+      // Last: who waits for a blob finds its layer unpacked.
+      try publishDownloadsAfterSync()
       try File.syncFilesystem(area.descriptor.raw)
       stagedBlobs = []
       stagedLayers = []
-      downloads = []
     }
   }
 }

@@ -35,6 +35,14 @@ package final class Output {
   /// Whether a person is looking at it.
   package var isTerminal: Bool { isatty(descriptor) == 1 }
 
+  /// Columns and rows of the terminal, asked for anew each time: people change them. Nil off a terminal, and on one that
+  /// does not say.
+  package var terminalSize: (columns: Int, rows: Int)? {
+    var size = winsize()
+    guard descriptor >= 0, ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+    return (Int(size.ws_col), size.ws_row > 0 ? Int(size.ws_row) : 24)
+  }
+
   /// Writes everything out.
   /// - Throws: `BrokenPipe` when the reader has gone, `EngineError` for any other failure, such as a full disk.
   package func flush() throws {

@@ -15,7 +15,7 @@ extension Engine {
     let (image, found) = try images.find(name, platform: wanted, doing: doing)
     if let found {
       let targets = wanted == nil ? try images.images(named: found) : [image]
-      return try removeName(found, from: targets, force: force, doing: doing)
+      return try removeName(found, typed: name, from: targets, force: force, doing: doing)
     }
     if let digest = Self.digestName(name), !image.references.isEmpty, try images.untag(digest) {
       return [.untagged(digest.familiar)]
@@ -33,16 +33,16 @@ extension Engine {
   }
 
   private func removeName(
-    _ name: Reference, from targets: [StoredImage], force: Bool, doing: String
+    _ name: Reference, typed: String, from targets: [StoredImage], force: Bool, doing: String
   ) throws(EngineError) -> [ImageRemoval] {
     let targets = try targets.map { (image) throws(EngineError) in (image: image, users: try users(of: image)) }
     for (image, users) in targets where !force && image.references.count == 1 {
       guard let user = users.first else { continue }
       throw EngineError(
         .inUse, doing,
-        "conflict: unable to remove repository reference \"\(safeText(name.familiar))\" (must force) - container "
+        "conflict: unable to remove repository reference \"\(safeText(typed))\" (must force) - container "
           + "\(Identifier.short(user.id)) is using its referenced image \(image.id.short)",
-        hint: "dhow rm \(Identifier.short(user.id)), or dhow rmi -f \(safeText(name.familiar))")
+        hint: "dhow rm \(Identifier.short(user.id)), or dhow rmi -f \(safeText(typed))")
     }
     var removed: [ImageRemoval] = [.untagged(name.familiar)]
     var gone: [StoredImage] = []
