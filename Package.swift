@@ -68,6 +68,9 @@ let package = Package(
     .executableTarget(
       name: "store-probe", dependencies: ["Storage", "LinuxKernel", "OCI", "Basics"], path: "Tests/StoreProbe",
       swiftSettings: settings),
+    .executableTarget(
+      name: "registry-double", dependencies: ["HTTP", "LinuxKernel", "Basics", "COpenSSL"],
+      path: "Tests/RegistryDouble", swiftSettings: settings),
     tests("BasicsTests", ["Basics"]),
     tests("OCITests", ["OCI", "Basics"]),
     tests("LinuxKernelTests", ["LinuxKernel", "Basics", "TestSupport"]),
@@ -95,7 +98,8 @@ let package = Package(
     tests(
       "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
       goldens: ["Goldens"]),
-    tests("IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow", "host-probe"]),
+    tests(
+      "IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow", "host-probe", "registry-double"]),
   ],
   swiftLanguageModes: [.v6]
 )

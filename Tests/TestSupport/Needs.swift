@@ -23,6 +23,8 @@ package enum Need: Sendable {
   case terminal
   /// A program on PATH.
   case program(String)
+  /// The distribution's registry, and openssl for its certificates.
+  case registry
   /// An init system that is systemd.
   case systemd
 
@@ -40,6 +42,8 @@ package enum Need: Sendable {
     case .debian: ImageFixture.debianIsMakeable ? nil : "needs debootstrap and root (or sudo without a password)"
     case .terminal: isInstalled("tmux") ? nil : "needs tmux"
     case .program(let name): isInstalled(name) ? nil : "needs \(name)"
+    case .registry:
+      isInstalled("docker-registry") && isInstalled("openssl") ? nil : "needs docker-registry and openssl"
     case .systemd: exists("/run/systemd/system") ? nil : "needs systemd as the init system"
     }
   }
