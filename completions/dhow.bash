@@ -2,9 +2,10 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach commit completion create diff exec export help history images import info inspect kill load logs pause ps pull rename restart rm rmi run save start stop tag unpause unshare untag version wait container image system" ;;
+    "") echo "attach branch commit completion create diff exec export help history images import info inspect kill load logs pause ps pull rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
     "container") echo "attach commit create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
     "image") echo "exists history import inspect load ls prune pull rm save tag untag" ;;
+    "snapshot") echo "create ls rm" ;;
     "system") echo "check info reset" ;;
   esac
 }
@@ -64,6 +65,9 @@ __dhow_flags() {
     "image rm") echo "-f --force --platform" ;;
     "image remove") echo "-f --force --platform" ;;
     "image save") echo "--format -o --output --platform" ;;
+    "snapshot create") echo "-m --message" ;;
+    "snapshot ls") echo "--format -q --quiet" ;;
+    "snapshot list") echo "--format -q --quiet" ;;
     "system check") echo "-q --quiet -r --repair" ;;
     "system info") echo "-f --format" ;;
     "system reset") echo "-f --force" ;;
@@ -123,6 +127,9 @@ __dhow_valued() {
     "image rm") echo "--platform" ;;
     "image remove") echo "--platform" ;;
     "image save") echo "--format -o --output --platform" ;;
+    "snapshot create") echo "-m --message" ;;
+    "snapshot ls") echo "--format" ;;
+    "snapshot list") echo "--format" ;;
     "system info") echo "-f --format" ;;
   esac
 }
@@ -134,7 +141,7 @@ __dhow_values() {
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
     " --root" | " --runroot" | "create -v" | "create --volume" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume") echo "directories" ;;
     "attach " | "exec " | "kill " | "pause " | "stop " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stop " | "container unpause " | "container wait ") echo "names:running" ;;
-    "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "start " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start ") echo "names:containers" ;;
+    "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
     "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
@@ -152,7 +159,7 @@ __dhow_values() {
     "create --stop-signal" | "kill -s" | "kill --signal" | "restart -s" | "restart --signal" | "run --stop-signal" | "stop -s" | "stop --signal" | "container create --stop-signal" | "container kill -s" | "container kill --signal" | "container restart -s" | "container restart --signal" | "container run --stop-signal" | "container stop -s" | "container stop --signal") echo "words:HUP INT QUIT KILL USR1 USR2 TERM CONT STOP" ;;
     "create --userns" | "run --userns" | "container create --userns" | "container run --userns") echo "words:host keep-id" ;;
     "create " | "history " | "images " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image rm " | "image remove " | "image save " | "image tag " | "image untag ") echo "names:images" ;;
-    "history --format" | "images --format" | "ps --format" | "container ls --format" | "container list --format" | "container ps --format" | "image history --format" | "image ls --format" | "image list --format") echo "words:table json" ;;
+    "history --format" | "images --format" | "ps --format" | "container ls --format" | "container list --format" | "container ps --format" | "image history --format" | "image ls --format" | "image list --format" | "snapshot ls --format" | "snapshot list --format") echo "words:table json" ;;
     "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "inspect --type") echo "words:container image" ;;
     "save --format" | "image save --format") echo "words:docker-archive oci-archive docker-dir oci-dir" ;;

@@ -64,6 +64,7 @@ package enum CommandTree {
   static var verbs: [CommandEntry] {
     [
       CommandEntry("attach", AttachCommand.self),
+      CommandEntry("branch", BranchCommand.self),
       CommandEntry("commit", CommitCommand.self),
       CommandEntry("completion", CompletionCommand.self),
       CommandEntry("create", CreateCommand.self),
@@ -86,6 +87,7 @@ package enum CommandTree {
       CommandEntry("restart", RestartCommand.self),
       CommandEntry("rm", RmCommand.self),
       CommandEntry("rmi", RmiCommand.self),
+      CommandEntry("rollback", RollbackCommand.self),
       CommandEntry("run", RunCommand.self),
       CommandEntry("save", SaveCommand.self),
       CommandEntry("start", StartCommand.self),
@@ -103,6 +105,7 @@ package enum CommandTree {
     [
       CommandEntry("container", .noun(summary: "Manage containers", verbs: { container })),
       CommandEntry("image", .noun(summary: "Manage images", verbs: { image })),
+      CommandEntry("snapshot", .noun(summary: "Manage snapshots of containers", verbs: { snapshot })),
       CommandEntry("system", .noun(summary: "Manage the store and this host", verbs: { system })),
     ]
   }
@@ -148,6 +151,14 @@ package enum CommandTree {
       CommandEntry("tag", TagCommand.self),
       CommandEntry("untag", UntagCommand.self),
     ] + imageLater
+  }
+
+  static var snapshot: [CommandEntry] {
+    [
+      CommandEntry("create", SnapshotCreateCommand.self),
+      CommandEntry("ls", SnapshotListCommand.self, "list"),
+      CommandEntry("rm", SnapshotRemoveCommand.self, "remove"),
+    ]
   }
 
   static var system: [CommandEntry] {

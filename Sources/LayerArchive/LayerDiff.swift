@@ -44,6 +44,73 @@ package enum LayerDiff {
     } catch let error as SystemError {
       throw failure.system(error)
     }
+    return finished(changes, stubDirectories)
+  }
+
+  /// Changes between two stacks of writable layers, topmost first, over layers they have in common. Only what one of the
+  /// layers that are not in both stacks has, or hides, is looked at.
+  package static func changes(
+    from: [Int32], to: [Int32], common: [Int32], mode: OverlayMode, stubs: Set<[UInt8]> = [], failure: ArchiveFailure
+  ) throws -> [LayerChange] {
+    let before = LowerChain(from + common, mode: mode)
+    let after = LowerChain(to + common, mode: mode)
+    var paths: Set<[UInt8]> = []
+    do {
+      for layer in from + to {
+        try TreeWalk.visit(layer) { item in
+          paths.insert(item.path)
+          guard item.isDirectory else { return true }
+          let directory = try item.open(O_RDONLY | O_DIRECTORY)
+          try OverlayUpper.refuseRedirect(directory.raw, mode, item, failure)
+          if AttributePolicy.isOpaque(directory.raw, mode) {
+            for name in try before.names(item.path).union(after.names(item.path)) {
+              paths.insert(item.path + [UInt8(ascii: "/")] + name)
+            }
+          }
+          return true
+        }
+      }
+      return try compare(paths, before, after, stubs)
+    } catch let error as SystemError {
+      throw failure.system(error)
+    }
+  }
+
+  private static func compare(
+    _ paths: Set<[UInt8]>, _ before: LowerChain, _ after: LowerChain, _ stubs: Set<[UInt8]>
+  ) throws -> [LayerChange] {
+    var changes: [[UInt8]: LayerChange.Kind] = [:]
+    var stubDirectories: [[UInt8]] = []
+    for path in paths {
+      switch (try before.status(path), try after.status(path)) {
+      case (nil, nil): break
+      case (nil, let now?):
+        if !stubs.contains(path) || (now.kind != .directory && now.size > 0) {
+          changes[path] = .added
+        } else if now.kind == .directory {
+          stubDirectories.append(path)
+        }
+      case (let old?, nil):
+        // Of a directory that is gone only itself is said, and of a stub nothing.
+        let parent = path.lastIndex(of: UInt8(ascii: "/")).map { Array(path[..<$0]) } ?? []
+        let isStub = stubs.contains(path) && (old.kind == .directory || old.size == 0)
+        if !isStub, try after.status(parent)?.kind == .directory { changes[path] = .deleted }
+      case (let old?, let now?):
+        if old.device == now.device, old.inode == now.inode { break }
+        let isSame =
+          old.kind == .directory && now.kind == .directory && old.mode == now.mode && old.uid == now.uid
+          && old.gid == now.gid
+        if !isSame { changes[path] = .changed }
+      }
+    }
+    return finished(changes, stubDirectories.sorted { $0.lexicographicallyPrecedes($1) })
+  }
+
+  /// With the directories that a change in them makes changes, sorted.
+  private static func finished(
+    _ found: [[UInt8]: LayerChange.Kind], _ stubDirectories: [[UInt8]]
+  ) -> [LayerChange] {
+    var changes = found
     // One that the program filled meanwhile is there for good; the deepest first, so that its parents see it.
     for path in stubDirectories.reversed()
     where changes.keys.contains(where: { $0.starts(with: path + [UInt8(ascii: "/")]) }) {

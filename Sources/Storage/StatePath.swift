@@ -45,7 +45,16 @@ package enum StatePath {
   package static func containerRecord(_ id: String) -> String { "containers/\(id)/\(ContainerFile.record)" }
   package static func startRecord(_ id: String) -> String { "containers/\(id)/\(ContainerFile.start)" }
   package static func exitRecord(_ id: String) -> String { "containers/\(id)/\(ContainerFile.exit)" }
+  /// The writable layer.
+  package static func containerUpper(_ id: String) -> String { "containers/\(id)/\(ContainerFile.upper)" }
+  static func containerSnapshots(_ id: String) -> String { "containers/\(id)/\(ContainerFile.snapshots)" }
   package static func containerLock(_ id: String) -> String { "containers/\(id)/\(ContainerFile.lock)" }
+
+  /// Frozen writable layers, which several containers may share.
+  package static let snapshots = "snapshots"
+  static func snapshot(_ id: String) -> String { "snapshots/\(id)" }
+  package static func snapshotTree(_ id: String) -> String { "snapshots/\(id)/\(snapshotTreeName)" }
+  static let snapshotTreeName = "fs"
 
   /// A link whose target is the id of the container that has the name.
   package static let names = "names"
@@ -70,7 +79,8 @@ package enum StatePath {
 
   /// All we ever make at the top of the root directory; the marker last, so that a reset cut short can be done again.
   package static let allAtTop: [String] = [
-    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, layers, staging, trash,
+    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, layers, snapshots, staging,
+    trash,
     locks, storeRecord, storeRecord + ".new", layoutMarker + ".new", layoutMarker,
   ]
 
@@ -85,6 +95,8 @@ package enum StatePath {
     package static let lock = "lock"
     package static let upper = "upper"
     package static let work = "work"
+    /// What the writable layer can be rolled back to.
+    package static let snapshots = "snapshots.json"
     package static let log = "container.log"
   }
 

@@ -6,8 +6,9 @@ internal import Runtime
 internal import Storage
 
 extension Engine {
-  /// Makes an image of a container: its image's layers, and one of what the container changed. Only the change is read;
-  /// it is stored uncompressed, and compressed by who sends it.
+  /// Makes an image of a container: its image's layers, one for each snapshot the container stands on, and one of what it
+  /// changed since. Of `CONTAINER@N` those up to snapshot N. Only changes are read; they are stored uncompressed, and
+  /// compressed by who sends them.
   /// - Returns: the image's id, `sha256:…`.
   package func commitContainer(_ request: CommitRequest) throws(EngineError) -> String {
     let doing = "committing \(safeText(request.container))"
@@ -16,7 +17,10 @@ extension Engine {
       if let digest = reference?.digest {
         throw EngineError(.invalidInput, doing, "an image is not named by a digest: \(digest)")
       }
-      let id = try containers.find(request.container, doing: doing)
+      let asked =
+        request.container.contains("@")
+        ? try SnapshotOperand(parsing: request.container, least: 1, doing: doing) : nil
+      let id = try containers.find(asked?.container ?? request.container, doing: doing)
       guard let record = try containers.record(id) else {
         throw EngineError(.notFound, doing, "No such container: \(safeText(request.container))")
       }
@@ -24,13 +28,17 @@ extension Engine {
       for change in request.changes { try ImageChange(parsing: change, doing: doing).apply(to: &defaults) }
       let lock = try containers.lock(id, doing: doing)
       defer { withExtendedLifetime(lock) {} }
-      let hold = request.pauses ? try hold(id, doing: doing) : nil
+      let hold = request.pauses && asked == nil ? try hold(id, doing: doing) : nil
       try prepareForLayers()
       let ingest = try ContentIngest(directory)
       let base = try baseImage(of: record, ingest, doing: doing)
-      let layer = try writeLayer(record, ingest, doing: doing)
+      let frozen = try frozenLayers(of: record, upTo: asked?.number, request)
+      var layers: [Descriptor] = []
+      for layer in frozen {
+        layers.append(try writeLayer(layer, on: record.layers + layers.map(\.digest), record, ingest, doing: doing))
+      }
       try hold?.release()
-      let image = try compose(base, layer, defaults, record, request, ingest)
+      let image = try compose(base, Array(zip(frozen, layers)), defaults, request, ingest)
       try ingest.publish()
       try images.add(manifest: image.manifest, id: image.id, reference: reference)
       return image.id.description
@@ -83,15 +91,51 @@ extension Engine {
     return defaults
   }
 
-  /// Stages the writable layer as a blob and as a tree.
+  /// A writable layer, frozen or not, that becomes a layer of the image.
+  private struct FrozenLayer {
+    /// Below the root directory.
+    var tree: String
+    /// The snapshots it stands on, topmost first.
+    var lower: [Snapshot]
+    var history: History
+  }
+
+  /// Bottom first; without `number` the container's own writable layer is the last.
+  private func frozenLayers(
+    of record: ContainerRecord, upTo number: Int64?, _ request: CommitRequest
+  ) throws(EngineError) -> [FrozenLayer] {
+    let chain = if let number { try snapshots.chain(number, of: record.id) } else { try snapshots.lower(of: record.id) }
+    var layers: [FrozenLayer] = []
+    for (index, snapshot) in chain.enumerated().reversed() {
+      layers.append(
+        FrozenLayer(
+          tree: StatePath.snapshotTree(snapshot.id), lower: Array(chain[(index + 1)...]),
+          history: History(
+            created: snapshot.created, createdBy: "snapshot \(snapshot.number)", comment: snapshot.message)))
+    }
+    if number == nil {
+      layers.append(
+        FrozenLayer(
+          tree: StatePath.containerUpper(record.id), lower: chain,
+          history: History(created: .now, createdBy: record.command.joined(separator: " "))))
+    }
+    if let last = layers.indices.last {
+      layers[last].history.author = request.author
+      if !request.message.isEmpty { layers[last].history.comment = request.message }
+    }
+    return layers
+  }
+
+  /// Stages a writable layer as a blob and as a tree.
+  /// - Parameter lower: diff ids of the layers below it in the image, bottom first.
   private func writeLayer(
-    _ record: ContainerRecord, _ ingest: ContentIngest, doing: String
+    _ layer: FrozenLayer, on lower: [Digest], _ record: ContainerRecord, _ ingest: ContentIngest, doing: String
   ) throws(EngineError) -> Descriptor {
     try during(doing) {
       let failure = ArchiveFailure(doing: doing)
-      let upper = try openUpper(record.id, doing: doing)
+      let upper = try File.openDirectory(at: directory.root.raw, layer.tree)
       let owners = try ContainerLayers(self, record, doing: doing).archiveOwners
-      let stubs = try unusedStubs(record, upper.raw, failure)
+      let stubs = try unusedStubs(layer, upper.raw, record, failure)
       let writer = try ingest.blob()
       let tar = TarWriter { try writer.write($0) }
       for note in try TreeArchive.write(
@@ -109,30 +153,30 @@ extension Engine {
         try draft.finish(
           archive: (unpacked.diffID, unpacked.uncompressedSize), contentSize: unpacked.extraction.contentSize,
           entries: unpacked.extraction.entries)
-        try complete(blob.digest, unpacked, record, ingest, failure)
+        try complete(unpacked, on: lower, ingest, failure)
       }
       return Descriptor(mediaType: .ociLayer, digest: blob.digest, size: blob.size)
     }
   }
 
+  /// What a layer says only together with those below.
   private func complete(
-    _ diffID: Digest, _ unpacked: UnpackedLayer, _ record: ContainerRecord, _ ingest: ContentIngest,
-    _ failure: ArchiveFailure
+    _ unpacked: UnpackedLayer, on lower: [Digest], _ ingest: ContentIngest, _ failure: ArchiveFailure
   ) throws {
     let open = unpacked.extraction.unresolved
     if open.isEmpty { return }
-    let lower = OpenedTrees(try record.layers.reversed().map { try ingest.openTree($0).take() })
-    let tree = try ingest.openTree(diffID)
+    let below = OpenedTrees(try lower.reversed().map { try ingest.openTree($0).take() })
+    let tree = try ingest.openTree(unpacked.diffID)
     try LayerCompletion.complete(
-      tree.raw, open, lower: LowerChain(lower.descriptors, mode: overlayMode), mode: overlayMode, failure: failure)
+      tree.raw, open, lower: LowerChain(below.descriptors, mode: overlayMode), mode: overlayMode, failure: failure)
   }
 
   /// What the engine made in the layer only to mount on.
   private func unusedStubs(
-    _ record: ContainerRecord, _ upper: Int32, _ failure: ArchiveFailure
+    _ layer: FrozenLayer, _ upper: Int32, _ record: ContainerRecord, _ failure: ArchiveFailure
   ) throws -> Set<[UInt8]> {
     let stubs = MountStubs.paths(of: record.settings)
-    let changed = try withLowerTrees(record, doing: failure.doing) { trees in
+    let changed = try withLowerTrees(record, chain: layer.lower, doing: failure.doing) { trees in
       Set(
         try LayerDiff.changes(
           upper: upper, lower: LowerChain(trees, mode: overlayMode), mode: overlayMode, stubs: stubs, failure: failure
@@ -143,29 +187,26 @@ extension Engine {
 
   /// Stages config and manifest.
   private func compose(
-    _ base: BaseImage, _ layer: Descriptor, _ defaults: ContainerDefaults, _ record: ContainerRecord,
+    _ base: BaseImage, _ layers: [(frozen: FrozenLayer, blob: Descriptor)], _ defaults: ContainerDefaults,
     _ request: CommitRequest, _ ingest: ContentIngest
   ) throws -> (manifest: Descriptor, id: Digest) {
-    let now = Timestamp.now
     var config = base.config
-    config.created = now
+    config.created = .now
     config.author = request.author
     config.defaults = defaults
-    config.diffIDs.append(layer.digest)
-    config.history.append(
-      History(
-        created: now, createdBy: record.command.joined(separator: " "), author: request.author,
-        comment: request.message))
+    config.diffIDs += layers.map(\.blob.digest)
+    config.history += layers.map(\.frozen.history)
     let configBytes = config.json.bytes()
     // What is written must be readable: the changes came from a person.
     _ = try ImageConfig(parsing: configBytes)
     let id = try ingest.add(blob: configBytes)
     let manifest = ImageManifest(
       config: Descriptor(mediaType: .ociConfig, digest: id, size: Int64(configBytes.count)),
-      layers: base.manifest.layers.map(\.asOCILayer) + [layer])
+      layers: base.manifest.layers.map(\.asOCILayer) + layers.map(\.blob))
     let bytes = manifest.json.bytes()
     let digest = try ingest.add(blob: bytes)
-    try ingest.pin(blobs: [digest, id, layer.digest], layers: [layer.digest])
+    let blobs = layers.map(\.blob.digest)
+    try ingest.pin(blobs: [digest, id] + blobs, layers: blobs)
     return (Descriptor(mediaType: .ociManifest, digest: digest, size: Int64(bytes.count)), id)
   }
 }

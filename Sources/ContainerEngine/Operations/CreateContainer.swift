@@ -52,12 +52,7 @@ extension Engine {
     }
     let draft = try containers.draft(removesItself: request.settings.autoRemove)
     let name = try claimName(request.name, draft)
-    try during(doing) {
-      // The root directory of the container: what overlay shows of `/` is the upper directory's owner and mode.
-      try File.makeDirectory(at: draft.descriptor, StatePath.ContainerFile.upper, mode: 0o755)
-      try systemCall("chmod", "upper") { fchmodat(draft.descriptor, StatePath.ContainerFile.upper, 0o755, 0) }
-      try File.makeDirectory(at: draft.descriptor, StatePath.ContainerFile.work, mode: 0o700)
-    }
+    try makeLayerDirectories(draft)
     let record = ContainerRecord(
       id: draft.id, name: name, created: .now, image: request.image, imageID: image?.id, manifest: image?.manifest,
       platform: image?.config.platform, layers: image?.config.diffIDs ?? [], defaults: defaults,
@@ -66,6 +61,15 @@ extension Engine {
     _ = consume content
     try idFile?.write(record.id)
     return MadeContainer(record: record, lock: lock, warnings: [])
+  }
+
+  /// The directories overlay writes into. What it shows of `/` is the upper directory's owner and mode.
+  func makeLayerDirectories(_ draft: ContainerDraft) throws(EngineError) {
+    try during("making a container's directories") {
+      try File.makeDirectory(at: draft.descriptor, StatePath.ContainerFile.upper, mode: 0o755)
+      try systemCall("chmod", "upper") { fchmodat(draft.descriptor, StatePath.ContainerFile.upper, 0o755, 0) }
+      try File.makeDirectory(at: draft.descriptor, StatePath.ContainerFile.work, mode: 0o700)
+    }
   }
 
   /// ENTRYPOINT and CMD merged with what the user gave, by docker's rules: an entry point of the user's own also drops

@@ -26,7 +26,7 @@ extension Engine {
       let home = StatePath.container(id)
       var trees = [home + "/" + StatePath.ContainerFile.upper]
       if let root = record.settings.rootDirectory {
-        trees = (root.overlay ? trees : []) + [root.path]
+        trees = (root.overlay ? trees + layers.trees : []) + [root.path]
       } else {
         trees += layers.trees
       }

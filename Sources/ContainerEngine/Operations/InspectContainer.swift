@@ -74,7 +74,7 @@ extension Engine {
     } catch {
       // The container whose namespaces it joins is gone: until that is mended it has no map of its own to show.
       guard error.kind == .notFound else { throw error }
-      layers = ContainerLayers(unshifted: record, self)
+      layers = try ContainerLayers(unshifted: record, self)
     }
     return ContainerInspect.Overlay(
       lower: layers.trees.map { root + $0 },

@@ -81,6 +81,10 @@ struct LaunchPreparation {
     let upper = try File.openDirectory(at: home.raw, StatePath.ContainerFile.upper)
     var trees: [Int32] = []
     defer { for tree in trees { File.close(tree) } }
+    for snapshot in try engine.snapshots.lower(of: record.id) {
+      let tree = StatePath.snapshotTree(snapshot.id)
+      trees.append(try File.openDirectory(at: engine.directory.root.raw, tree).take())
+    }
     for layer in record.layers.reversed() {
       trees.append(try LayerStore(engine.directory).openTree(layer).take())
     }
@@ -92,7 +96,7 @@ struct LaunchPreparation {
     let lower: [String]
     if let directory = settings.rootDirectory {
       guard directory.overlay else { return .directory(directory.path) }
-      lower = [directory.path]
+      lower = try ContainerLayers(engine, record, doing: doing).trees.map { root + $0 } + [directory.path]
     } else {
       let layers = try ContainerLayers(engine, record, doing: doing)
       try layers.prepare()

@@ -41,7 +41,10 @@ extension Engine {
     // What a monitor left that was killed.
     if let cgroup = try containers.state(id)?.cgroup { CgroupPlacement(record: cgroup).remove() }
     Cgroup.removeRemains(of: id, isRoot: !isRootless)
+    // A damaged list names nothing: what it named goes with the next prune.
+    let frozen = (try? snapshots.directories(of: id)) ?? []
     try containers.remove(id, name: try? containers.record(id)?.name)
+    if !frozen.isEmpty { try snapshots.removeUnused(frozen) }
     try emptyTrash()
   }
 

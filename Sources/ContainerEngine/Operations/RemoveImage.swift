@@ -139,6 +139,7 @@ extension Engine {
     only candidates: (blobs: [Digest], layers: [Digest])? = nil
   ) throws(EngineError) -> GarbageCollector.Outcome {
     let outcome = try GarbageCollector(directory).collect(only: candidates)
+    if candidates == nil { try snapshots.removeUnused() }
     if outcome.trashFailure != nil { try emptyTrash() }
     return outcome
   }

@@ -14,25 +14,31 @@ struct ContainerLayers {
   private let doing: String
   /// The container's ids to those of our namespace; nil when they are the same.
   private let map: IDMap?
-  /// Below the root directory, the topmost first.
+  /// What the writable layer stands on, below the root directory, the topmost first: snapshots, then the image's layers.
   let trees: [String]
+  /// Those of the image alone.
+  let imageTrees: [String]
 
   /// - Throws: `notFound` when the container is gone whose namespaces this one joins.
   init(_ engine: Engine, _ record: ContainerRecord, doing: String) throws(EngineError) {
     let map = record.layers.isEmpty ? nil : try engine.shift(of: record.settings, doing: doing)
-    self.init(engine, record, map, doing)
+    try self.init(engine, record, map, doing)
   }
 
   /// The image's own layers, whatever the map is.
-  init(unshifted record: ContainerRecord, _ engine: Engine) { self.init(engine, record, nil, "") }
+  init(unshifted record: ContainerRecord, _ engine: Engine) throws(EngineError) {
+    try self.init(engine, record, nil, "")
+  }
 
-  private init(_ engine: Engine, _ record: ContainerRecord, _ map: IDMap?, _ doing: String) {
+  private init(_ engine: Engine, _ record: ContainerRecord, _ map: IDMap?, _ doing: String) throws(EngineError) {
     self.engine = engine
     self.record = record
     self.doing = doing
     self.map = map
     let shifted = map.map { ShiftedLayers(engine.directory, $0) }
-    trees = record.layers.reversed().map { shifted?.tree($0) ?? StatePath.layerTree($0) }
+    let snapshots = try engine.snapshots.lower(of: record.id)
+    imageTrees = record.layers.reversed().map { shifted?.tree($0) ?? StatePath.layerTree($0) }
+    trees = snapshots.map { StatePath.snapshotTree($0.id) } + imageTrees
   }
 
   /// From the ids of our namespace to those that an archive of the container's files has.
