@@ -2,9 +2,9 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach branch commit completion create diff exec export help history images import info inspect kill load logs pause ps pull rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
+    "") echo "attach branch commit completion create diff exec export help history images import info inspect kill load logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
     "container") echo "attach commit create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
-    "image") echo "exists history import inspect load ls prune pull rm save tag untag" ;;
+    "image") echo "exists history import inspect load ls prune pull push rm save tag untag" ;;
     "snapshot") echo "create ls rm" ;;
     "system") echo "check info reset" ;;
   esac
@@ -28,6 +28,7 @@ __dhow_flags() {
     "logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
     "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
     "pull") echo "--platform -q --quiet" ;;
+    "push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
     "restart") echo "-s --signal -t --timeout" ;;
     "rm") echo "-f --force -v --volumes" ;;
     "rmi") echo "-f --force --platform" ;;
@@ -62,6 +63,7 @@ __dhow_flags() {
     "image list") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image prune") echo "-a --all --filter -f --force" ;;
     "image pull") echo "--platform -q --quiet" ;;
+    "image push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
     "image rm") echo "-f --force --platform" ;;
     "image remove") echo "-f --force --platform" ;;
     "image save") echo "--format -o --output --platform" ;;
@@ -93,6 +95,7 @@ __dhow_valued() {
     "logs") echo "--since -n --tail --until" ;;
     "ps") echo "-f --filter --format -n --last" ;;
     "pull") echo "--platform" ;;
+    "push") echo "--authfile --cert-dir --compression-format --compression-level --creds --digestfile -f --format --platform --retry --retry-delay" ;;
     "restart") echo "-s --signal -t --timeout" ;;
     "rmi") echo "--platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
@@ -124,6 +127,7 @@ __dhow_valued() {
     "image list") echo "-f --filter --format" ;;
     "image prune") echo "--filter" ;;
     "image pull") echo "--platform" ;;
+    "image push") echo "--authfile --cert-dir --compression-format --compression-level --creds --digestfile -f --format --platform --retry --retry-delay" ;;
     "image rm") echo "--platform" ;;
     "image remove") echo "--platform" ;;
     "image save") echo "--format -o --output --platform" ;;
@@ -139,7 +143,7 @@ __dhow_values() {
   case "$1 $2" in
     " --error-format") echo "words:text json" ;;
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
-    " --root" | " --runroot" | "create -v" | "create --volume" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume") echo "directories" ;;
+    " --root" | " --runroot" | "create -v" | "create --volume" | "push --cert-dir" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir") echo "directories" ;;
     "attach " | "exec " | "kill " | "pause " | "stop " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stop " | "container unpause " | "container wait ") echo "names:running" ;;
     "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
@@ -147,7 +151,7 @@ __dhow_values() {
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
     "create --cgroupns" | "run --cgroupns" | "container create --cgroupns" | "container run --cgroupns") echo "words:host private" ;;
     "create --cgroups" | "run --cgroups" | "container create --cgroups" | "container run --cgroups") echo "words:enabled disabled no-conmon split" ;;
-    "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image save -o" | "image save --output") echo "files" ;;
+    "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "push --authfile" | "push --digestfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output") echo "files" ;;
     "create --ipc" | "run --ipc" | "container create --ipc" | "container run --ipc") echo "words:none private shareable host" ;;
     "create --log-driver" | "run --log-driver" | "container create --log-driver" | "container run --log-driver") echo "words:json-file local none" ;;
     "create --network" | "run --network" | "container create --network" | "container run --network") echo "words:none host" ;;
@@ -158,10 +162,12 @@ __dhow_values() {
     "create --security-opt" | "run --security-opt" | "container create --security-opt" | "container run --security-opt") echo "words:no-new-privileges seccomp=unconfined systempaths=unconfined" ;;
     "create --stop-signal" | "kill -s" | "kill --signal" | "restart -s" | "restart --signal" | "run --stop-signal" | "stop -s" | "stop --signal" | "container create --stop-signal" | "container kill -s" | "container kill --signal" | "container restart -s" | "container restart --signal" | "container run --stop-signal" | "container stop -s" | "container stop --signal") echo "words:HUP INT QUIT KILL USR1 USR2 TERM CONT STOP" ;;
     "create --userns" | "run --userns" | "container create --userns" | "container run --userns") echo "words:host keep-id" ;;
-    "create " | "history " | "images " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image rm " | "image remove " | "image save " | "image tag " | "image untag ") echo "names:images" ;;
+    "create " | "history " | "images " | "push " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image push " | "image rm " | "image remove " | "image save " | "image tag " | "image untag ") echo "names:images" ;;
     "history --format" | "images --format" | "ps --format" | "container ls --format" | "container list --format" | "container ps --format" | "image history --format" | "image ls --format" | "image list --format" | "snapshot ls --format" | "snapshot list --format") echo "words:table json" ;;
     "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "inspect --type") echo "words:container image" ;;
+    "push --compression-format" | "image push --compression-format") echo "words:gzip zstd" ;;
+    "push -f" | "push --format" | "image push -f" | "image push --format") echo "words:oci v2s2" ;;
     "save --format" | "image save --format") echo "words:docker-archive oci-archive docker-dir oci-dir" ;;
   esac
 }

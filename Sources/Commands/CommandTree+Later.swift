@@ -2,7 +2,6 @@ extension CommandTree {
   /// Commands of docker and podman that later versions bring, each with the sentence that says so.
   static var later: [CommandEntry] {
     [
-      CommandEntry("push", .later(registry)),
       CommandEntry("login", .later(registry)),
       CommandEntry("logout", .later(registry)),
       CommandEntry("search", .later(registry)),
@@ -67,7 +66,7 @@ extension CommandTree {
   }
 
   static var imageLater: [CommandEntry] {
-    ["push", "build", "search"].compactMap { name in later.first { $0.name == name } }
+    ["build", "search"].compactMap { name in later.first { $0.name == name } }
       + ["mount", "unmount", "scp", "sign", "tree", "diff", "trust"].map { CommandEntry($0, .later(nothing)) }
   }
 

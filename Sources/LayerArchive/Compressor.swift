@@ -2,7 +2,7 @@
 internal import Basics
 internal import CArchive
 
-/// Compresses what is written to it and passes it on. gzip headers carry neither time nor name; levels are fixed.
+/// Compresses what is written to it and passes it on. gzip headers carry neither time nor name.
 package final class Compressor {
   package enum Method: String, Sendable { case gzip, zstd }
 
@@ -16,8 +16,18 @@ package final class Compressor {
   private let sink: (UnsafeRawBufferPointer) throws -> Void
   private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 17, alignment: 16)
 
+  /// Levels a method has.
+  package static func levels(_ method: Method) -> ClosedRange<Int> {
+    switch method {
+    case .gzip: 1...9
+    case .zstd: 1...22
+    }
+  }
+
+  /// - Parameter level: one of `levels`; nil is the method's usual one.
   package init(
-    _ method: Method, failure: ArchiveFailure, sink: @escaping (UnsafeRawBufferPointer) throws -> Void
+    _ method: Method, level: Int? = nil, failure: ArchiveFailure,
+    sink: @escaping (UnsafeRawBufferPointer) throws -> Void
   ) throws {
     self.sink = sink
     self.failure = failure
@@ -25,9 +35,10 @@ package final class Compressor {
     case .gzip:
       let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
       stream.initialize(to: z_stream())
-      // Level 6, 15 bits of window + 16: gzip; 8: the default memory.
+      // 15 bits of window + 16: gzip; 8: the default memory.
       let result = deflateInit2_(
-        stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+        stream, Int32(clamping: level ?? 6), Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+        Int32(MemoryLayout<z_stream>.size))
       guard result == Z_OK else {
         stream.deallocate()
         throw failure.limit("no memory is left to compress it")
@@ -35,7 +46,7 @@ package final class Compressor {
       engine = .gzip(stream)
     case .zstd:
       guard let context = ZSTD_createCCtx() else { throw failure.limit("no memory is left to compress it") }
-      _ = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, 3)
+      _ = ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(clamping: level ?? 3))
       engine = .zstd(context)
     }
   }

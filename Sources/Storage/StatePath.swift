@@ -36,6 +36,10 @@ package enum StatePath {
   static func layerSource(_ diffID: Digest, _ blob: Digest) -> String {
     "layers/\(diffID.hex)/\(layerSourceName(blob))"
   }
+  /// What the layer's blob became when it was compressed for a registry.
+  static func compressedLayer(_ diffID: Digest, _ how: String) -> String {
+    "layers/\(diffID.hex)/compressed-\(how).json"
+  }
   static func layerSourceName(_ blob: Digest) -> String { "from-\(blob.algorithm.rawValue)-\(blob.hex)" }
   static let shiftedLayerPrefix = "shifted-"
   static let shiftedRecordName = "map.json"

@@ -14,6 +14,14 @@ enum LocalFile {
     }
   }
 
+  /// Makes or replaces a file.
+  static func write(_ text: String, to path: String, doing: String) throws(EngineError) {
+    do throws(SystemError) {
+      let file = try File.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+      try File.writeAll(file.raw, Array(text.utf8), shown: path)
+    } catch { throw error.engineError(doing) }
+  }
+
   /// `path` made absolute without looking at the files: relative ones from the working directory, `~` from HOME, and
   /// `.`, `..` and double slashes taken out.
   static func absolute(_ path: String) throws(FlagValueError) -> String {

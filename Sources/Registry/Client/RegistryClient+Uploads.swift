@@ -28,22 +28,42 @@ extension RegistryClient {
       if try hasBlob(digest) { return .present }
     }
     return try trying { (session) throws(RegistryError) in
-      var begun: WebAddress?
-      for source in sources.prefix(Self.mountAttempts) {
-        if let location = begun { self.cancel(location, session) }
-        begun = nil
-        switch try self.mount(digest, from: source, session) {
-        case .mounted: return .mounted(source)
-        case .begun(let location): begun = location
-        case .refused: break
-        }
-      }
+      let (source, begun) = try self.mount(digest, fromAny: sources, session)
+      if let source { return .mounted(source) }
       var upload = BlobUpload(
         session: session, scopes: self.scopes(session), retry: self.retryPolicy, digest: digest, file: file, size: size,
         chunk: chunk, progress: progress)
       try upload.run(begun)
       return .uploaded
     }
+  }
+
+  /// Asks the registry to take a blob from one of its other repositories; nothing is sent.
+  /// - Returns: false when it does not.
+  package func mountBlob(_ digest: Digest, from sources: [String]) throws(RegistryError) -> Bool {
+    if sources.isEmpty { return false }
+    return try trying { (session) throws(RegistryError) in
+      let (source, begun) = try self.mount(digest, fromAny: sources, session)
+      if let begun { self.cancel(begun, session) }
+      return source != nil
+    }
+  }
+
+  /// The repository that it was mounted from, or else perhaps an upload that the registry began instead.
+  private func mount(
+    _ digest: Digest, fromAny sources: [String], _ session: RegistrySession
+  ) throws(RegistryError) -> (source: String?, begun: WebAddress?) {
+    var begun: WebAddress?
+    for source in sources.prefix(Self.mountAttempts) {
+      if let location = begun { cancel(location, session) }
+      begun = nil
+      switch try mount(digest, from: source, session) {
+      case .mounted: return (source, nil)
+      case .begun(let location): begun = location
+      case .refused: break
+      }
+    }
+    return (nil, begun)
   }
 
   /// Repositories that are tried as the source of a mount.

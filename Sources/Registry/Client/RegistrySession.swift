@@ -50,6 +50,7 @@ final class RegistrySession {
     while true {
       let failure: RegistryError
       let isWorthRepeating: Bool
+      var attempts = retry.attempts
       switch Result(catching: { () throws(Interruption) in try authenticated(call) }) {
       case .success(let answer):
         if call.answers.contains(answer.response.status) { return answer }
@@ -65,9 +66,11 @@ final class RegistrySession {
         }
         failure = transportError(error, address, call)
         isWorthRepeating = error.isRetryable
+        // A registry that is not there is told of soon: often its name is wrong.
+        if error.kind == .refused || error.kind == .resolve { attempts = min(attempts, 3) }
       }
       failures += 1
-      guard isWorthRepeating, call.isRepeatable, failures < retry.attempts,
+      guard isWorthRepeating, call.isRepeatable, failures < attempts,
         (failure.retryAfter ?? 0) <= RegistryLimits.retryAfter
       else { throw failure }
       retry.wait(after: failures, retryAfter: failure.retryAfter)
