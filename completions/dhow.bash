@@ -2,8 +2,8 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach branch commit completion create diff exec export help history images import info inspect kill load logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
-    "container") echo "attach commit create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
+    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
+    "container") echo "attach commit cp create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
     "image") echo "exists history import inspect load ls prune pull push rm save tag untag" ;;
     "snapshot") echo "create ls rm" ;;
     "system") echo "check info reset" ;;

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -67,6 +68,10 @@ int dhow_close_range(unsigned first, unsigned last) {
     if (*entry->d_name != '.' && number >= first && number <= last && (int)number != dirfd(open)) close((int)number);
   }
   return closedir(open);
+}
+int64_t dhow_filesystem_type(int fd) {
+  struct statfs status;
+  return fstatfs(fd, &status) < 0 ? -1 : (int64_t)(uint32_t)status.f_type;
 }
 int dhow_memfd_create(const char *name, unsigned flags) { return memfd_create(name, flags); }
 int dhow_pipe2(int fds[2], int flags) { return pipe2(fds, flags); }

@@ -12,7 +12,6 @@ extension CommandTree {
       CommandEntry("network", .later("--network none, host and container:NAME work")),
       CommandEntry("port", .later("published ports come with networks")),
       CommandEntry("volume", .later("use a bind mount, -v /HOST/DIR:/DIR")),
-      CommandEntry("cp", .later("use `exec` with tar, or `export`")),
       CommandEntry("top", .later("use `exec CONTAINER ps`")),
       CommandEntry("stats", .later(nothing)),
       CommandEntry("events", .later(nothing)),
@@ -57,7 +56,7 @@ extension CommandTree {
 
   /// Verbs of `container` that later versions bring.
   static var containerLater: [CommandEntry] {
-    ["cp", "top", "stats", "update", "port"].compactMap { name in
+    ["top", "stats", "update", "port"].compactMap { name in
       later.first { $0.name == name }
     }
       + ["checkpoint", "restore", "clone", "cleanup", "init", "mount", "runlabel", "unmount"].map {

@@ -67,6 +67,7 @@ package enum CommandTree {
       CommandEntry("branch", BranchCommand.self),
       CommandEntry("commit", CommitCommand.self),
       CommandEntry("completion", CompletionCommand.self),
+      CommandEntry("cp", CpCommand.self),
       CommandEntry("create", CreateCommand.self),
       CommandEntry("diff", DiffCommand.self),
       CommandEntry("exec", ExecCommand.self),
@@ -115,6 +116,7 @@ package enum CommandTree {
     [
       CommandEntry("attach", AttachCommand.self),
       CommandEntry("commit", CommitCommand.self),
+      CommandEntry("cp", CpCommand.self),
       CommandEntry("create", CreateCommand.self),
       CommandEntry("diff", DiffCommand.self),
       CommandEntry("exec", ExecCommand.self),

@@ -96,7 +96,7 @@ struct DirectoryLedger {
   /// Children before their parents, and of several records of one path the last. What is no directory any more is
   /// passed by. Answers the directories that no entry describes, parents first.
   mutating func apply(_ extractor: LayerExtractor) throws -> [[UInt8]] {
-    if !hasRoot { addImplied([]) }
+    if !hasRoot, extractor.options.merge == nil { addImplied([]) }
     let order = paths.withUnsafeBytes { bytes in
       func compare(_ a: Record, _ b: Record) -> Int32 {
         let common = min(a.count, b.count)
@@ -133,13 +133,19 @@ struct DirectoryLedger {
       directory = extractor.root
     } else {
       let text = path.map(CChar.init(bitPattern:)) + [0]
-      directory = extractor.openBeneath(text)
+      directory = extractor.openExisting(text)
       if directory < 0 {
         if errno == ENOENT || errno == ENOTDIR || errno == ELOOP { return false }
         throw extractor.failure.system(SystemError("open", shownPath(path)))
       }
     }
     defer { if directory != extractor.root { close(directory) } }
+    if record.isImplied, extractor.options.merge != nil {
+      guard fchmod(directory, mode_t(record.mode)) == 0 else {
+        throw extractor.failure.system(SystemError("chmod", shownPath(path)))
+      }
+      return true
+    }
     try extractor.setMetadata(
       of: directory, owner: (record.uid, record.gid), attributes: record.attributes, mode: record.mode,
       time: (record.seconds, record.nanoseconds), shown: { shownPath(path) })

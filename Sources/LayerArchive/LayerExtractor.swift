@@ -33,6 +33,9 @@ package final class LayerExtractor {
     package var limits: ArchiveLimits
     /// False for plain archives (`import`, `cp`): `.wh.` names are names.
     package var readsWhiteouts: Bool
+    /// Nil makes a tree of its own. Otherwise the tree is there already (`cp`): directories stay directories and files
+    /// files, and the root keeps its metadata.
+    package var merge: Merge?
 
     package init(
       mode: OverlayMode, ownership: Ownership = .asArchived, limits: ArchiveLimits = ArchiveLimits(),
@@ -43,6 +46,21 @@ package final class LayerExtractor {
       self.limits = limits
       self.readsWhiteouts = readsWhiteouts
     }
+  }
+
+  /// Extraction into a tree that others use.
+  package struct Merge: Sendable {
+    /// What the first part of each name is replaced by; empty takes it away, nil leaves it.
+    package var top: [UInt8]?
+    /// The process's own root is the tree's, so that links which are there already are followed by whoever they are
+    /// made: they lead nowhere else.
+    package var isConfined = false
+    /// Set-id bits and capabilities are left out: the files get another owner than their maker meant.
+    package var dropsPrivileges = false
+    /// The ids that owners may be; needed where /proc is not ours.
+    package var owners: OwnerLimits?
+
+    package init(top: [UInt8]?) { self.top = top }
   }
 
   let root: Int32
@@ -78,7 +96,8 @@ package final class LayerExtractor {
     parent = root
     var status = stat()
     guard fstat(root, &status) == 0 else { throw failure.system(SystemError("stat", "the layer's directory")) }
-    inheritsGroup = status.st_mode & S_ISGID != 0
+    inheritsGroup = options.merge != nil || status.st_mode & S_ISGID != 0
+    (users, groups) = (options.merge?.owners?.users, options.merge?.owners?.groups)
   }
 
   deinit { if parent != root { close(parent) } }
@@ -100,11 +119,11 @@ package final class LayerExtractor {
 
   private func extractEntry() throws {
     let entry = reader.entry
-    try path.set(entry.path)
+    try path.set(renamed(entry.path))
     if reader.count % 4096 == 0 { try checkSpace(for: 0) }
     if path.isRoot {
       guard entry.kind == .directory else { throw failure.corrupt("\(shownPath(entry.path)) is no name of a file") }
-      directories.add(path, entry)
+      if options.merge == nil { directories.add(path, entry) }
       return
     }
     if options.readsWhiteouts {
@@ -120,6 +139,12 @@ package final class LayerExtractor {
     case .fifo: try extractFIFO(entry)
     case .character, .block: notes.add(.device, path.shown)
     }
+  }
+
+  private func renamed(_ path: [UInt8]) -> [UInt8] {
+    guard let top = options.merge?.top else { return path }
+    let rest = path.firstIndex(of: UInt8(ascii: "/")).map { path[$0...] } ?? []
+    return top.isEmpty ? Array(rest.dropFirst()) : top + rest
   }
 
   private func extractDirectory(_ entry: TarEntry) throws {
@@ -187,7 +212,7 @@ package final class LayerExtractor {
       fchownat(parent, path.name, $0, $1, AT_SYMLINK_NOFOLLOW)
     }
     // The name was made just now and nobody else is in this tree, so fchmodat's following of links cannot matter.
-    guard fchmodat(parent, path.name, entry.mode, 0) == 0 else { throw error("chmod") }
+    guard fchmodat(parent, path.name, permitted(entry.mode), 0) == 0 else { throw error("chmod") }
     try setTimes(entry.mtimeSeconds, entry.mtimeNanoseconds)
   }
 
@@ -200,7 +225,7 @@ package final class LayerExtractor {
   }
 
   private func extractHardLink(_ entry: TarEntry) throws {
-    try target.set(entry.linkTarget)
+    try target.set(renamed(entry.linkTarget))
     guard !target.isRoot else { throw failure.corrupt("the hard link \(path.shown) leads to a directory") }
     guard !target.isSame(as: path) else { throw failure.corrupt("the hard link \(path.shown) leads to itself") }
     try enterParent()
@@ -267,8 +292,20 @@ package final class LayerExtractor {
   }
 
   private func makeRoom() throws {
+    if options.merge != nil {
+      var status = stat()
+      guard fstatat(parent, path.name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw error("stat") }
+      switch status.st_mode & S_IFMT {
+      case S_IFDIR:
+        throw EngineError(.alreadyExists, failure.doing, "cannot overwrite directory \(path.shown) with non-directory")
+      case S_IFCHR, S_IFBLK:
+        throw EngineError(.alreadyExists, failure.doing, "cannot overwrite the device \(path.shown)")
+      default: break
+      }
+    }
     do throws(SystemError) {
       if unlinkat(parent, path.name, 0) == 0 { return }
+      if options.merge != nil { throw SystemError("unlink", path.shown) }
       try TreeRemoval.remove(at: parent, path.name, shown: path.shown)
     } catch {
       throw failure.system(error)
@@ -283,6 +320,10 @@ package final class LayerExtractor {
     var status = stat()
     guard fstatat(holder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw failed("stat") }
     if status.st_mode & S_IFMT == S_IFDIR { return }
+    if options.merge != nil {
+      throw EngineError(
+        .alreadyExists, failure.doing, "cannot overwrite non-directory \(shown()) with directory")
+    }
     guard unlinkat(holder, name, 0) == 0, mkdirat(holder, name, 0o700) == 0 else { throw failed("mkdir") }
     guard isWhiteoutStatus(status) else { return }
     let directory = openat(holder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -317,7 +358,8 @@ package final class LayerExtractor {
     var opened = openBeneath(path.parent)
     if opened < 0 {
       guard errno == ENOENT || errno == ENOTDIR || errno == ELOOP else { throw error("open") }
-      opened = try makeParents()
+      opened = openExisting(path.parent)
+      if opened < 0 { opened = try makeParents() }
     }
     parent = opened
     parentPath.append(contentsOf: UnsafeRawBufferPointer(start: path.parent, count: count))
@@ -336,12 +378,14 @@ package final class LayerExtractor {
         try makeDirectory(current, name, shown: self.path.shown)
         let implied = Array(whole[..<end])
         directories.addImplied(implied)
-      } else if status.st_mode & S_IFMT != S_IFDIR {
+      } else if status.st_mode & S_IFMT != S_IFDIR, !isConfinedLink(status) {
         close(current)
         let what = status.st_mode & S_IFMT == S_IFLNK ? "a symbolic link" : "no directory"
         throw failure.corrupt("\(path.shown) is below \(shownPath(whole[..<end])), which this layer made \(what)")
       }
-      let next = openat(current, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+      let next =
+        isConfinedLink(status)
+        ? openConfined(current, name) : openat(current, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
       close(current)
       guard next >= 0 else { throw error("open") }
       current = next
@@ -350,7 +394,27 @@ package final class LayerExtractor {
     return current
   }
 
+  private func isConfinedLink(_ status: stat) -> Bool {
+    options.merge?.isConfined == true && status.st_mode & S_IFMT == S_IFLNK
+  }
+
+  /// A directory that is there, through links where those are followed.
+  func openExisting(_ path: UnsafePointer<CChar>) -> Int32 {
+    let opened = openBeneath(path)
+    if opened < 0, errno == ELOOP || errno == EXDEV, options.merge?.isConfined == true {
+      return openConfined(root, path)
+    }
+    return opened
+  }
+
+  private func openConfined(_ directory: Int32, _ path: UnsafePointer<CChar>) -> Int32 {
+    dhow_openat2(
+      directory, path, UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0, UInt64(DHOW_RESOLVE_NO_MAGICLINKS))
+  }
+
   // Metadata.
+
+  private func permitted(_ mode: UInt32) -> UInt32 { options.merge?.dropsPrivileges == true ? mode & 0o1777 : mode }
 
   /// Owner, attributes, mode, times, in this order: a change of owner takes setuid bits and capabilities away.
   func setMetadata(
@@ -359,7 +423,7 @@ package final class LayerExtractor {
   ) throws {
     try setOwner(owner.uid, owner.gid, shown: shown) { fchown(file, $0, $1) }
     for attribute in attributes { try setAttribute(attribute.name, attribute.value, of: file, shown: shown) }
-    guard fchmod(file, mode) == 0 else { throw failure.system(SystemError("chmod", shown())) }
+    guard fchmod(file, permitted(mode)) == 0 else { throw failure.system(SystemError("chmod", shown())) }
     let moment = timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds))
     let isSet = withUnsafeTemporaryAllocation(of: timespec.self, capacity: 2) { times in
       (times[0], times[1]) = (moment, moment)
@@ -398,6 +462,7 @@ package final class LayerExtractor {
     guard AttributePolicy.isCarried(name) else { return notes.add(.attribute, String(decoding: name, as: UTF8.self)) }
     var value = value
     if AttributePolicy.isCapability(name) {
+      if options.merge?.dropsPrivileges == true { return }
       guard let portable = AttributePolicy.portableCapability(value) else {
         return notes.add(.attribute, "security.capability of \(shown())")
       }

@@ -1,9 +1,9 @@
 // Which owners can be given to a file here (SECURITY C11).
 internal import Basics
-internal import LinuxKernel
+package import LinuxKernel
 
 /// The ids that the current user namespace maps, from /proc/self/uid_map or gid_map (user_namespaces(7)).
-struct OwnerRange {
+struct OwnerRange: Sendable {
   private var ranges: [Range<Int64>] = []
 
   init(map: String) throws(SystemError) {
@@ -26,5 +26,17 @@ struct OwnerRange {
       end = max(end, range.upperBound)
     }
     return end
+  }
+}
+
+/// The ids that files may be given, read while the process still sees its own /proc.
+package struct OwnerLimits: Sendable {
+  let users: OwnerRange
+  let groups: OwnerRange
+
+  /// - Parameter process: `self` or a pid, whose user namespace counts.
+  package init(of process: String) throws(SystemError) {
+    users = try OwnerRange(map: "/proc/\(process)/uid_map")
+    groups = try OwnerRange(map: "/proc/\(process)/gid_map")
   }
 }

@@ -33,6 +33,37 @@ package enum TreeArchive {
     }
     return archive.notes
   }
+
+  /// Writes one thing, with all below it when it is a directory, under the name `renamed` instead of its own; with an
+  /// empty one only what is in the directory. Links are not followed, and what the kernel shows as files (/proc) is not
+  /// entered. Otherwise as `write`.
+  package static func write(
+    _ name: String, at directory: Int32, as renamed: [UInt8], to writer: TarWriter, owners: OwnerShift = .none,
+    failure: ArchiveFailure
+  ) throws -> [String] {
+    var archive = Archive(source: .tree, writer: writer, owners: owners, failure: failure)
+    do {
+      try name.withCString { name in
+        var status = stat()
+        try systemCall("stat", shownPath(renamed)) { fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) }
+        let top = TreeItem(directory: directory, name: name, path: renamed, status: status)
+        if !renamed.isEmpty { try archive.add(top) }
+        guard top.isDirectory else { return }
+        let opened = try top.open(O_RDONLY | O_DIRECTORY)
+        let prefix = renamed.isEmpty ? [] : renamed + [UInt8(ascii: "/")]
+        try TreeWalk.visit(opened.raw) { item in
+          let item = TreeItem(
+            directory: item.directory, name: item.name, path: prefix + item.path, status: item.status)
+          try archive.add(item)
+          guard item.isDirectory, item.status.st_dev != status.st_dev else { return true }
+          return !KernelFilesystem.holds(try item.open(O_RDONLY | O_DIRECTORY).raw)
+        }
+      }
+    } catch let error as SystemError {
+      throw failure.system(error)
+    }
+    return archive.notes
+  }
 }
 
 private struct Archive {

@@ -38,6 +38,8 @@ int dhow_pidfd_open(pid_t pid);
 int dhow_pidfd_send_signal(int pidfd, int signal);
 int dhow_renameat2(int olddir, const char *old, int newdir, const char *new_, unsigned flags);
 int dhow_syncfs(int fd);
+// f_type of statfs(2), linux/magic.h; -1 on failure.
+int64_t dhow_filesystem_type(int fd);
 int dhow_close_range(unsigned first, unsigned last);
 int dhow_memfd_create(const char *name, unsigned flags);
 int dhow_pipe2(int fds[2], int flags);

@@ -44,6 +44,9 @@ struct ContainerLayers {
   /// From the ids of our namespace to those that an archive of the container's files has.
   var archiveOwners: OwnerShift { map.map { OwnerShift($0).inverse } ?? .none }
 
+  /// The container's ids to those of the user's namespace; nil when they are the same.
+  var idMap: IDMap? { map }
+
   /// Makes the copies that are missing, and the writable layer the container's root's. Nothing is done when the image's
   /// layers are right as they are.
   func prepare() throws(EngineError) {
