@@ -30,7 +30,8 @@ package final class HTTPServerRequest {
     }
     guard parts[2] == "HTTP/1.1" || parts[2] == "HTTP/1.0" else {
       let isHTTP = parts[2].hasPrefix("HTTP/")
-      throw refused(isHTTP ? "only HTTP/1.1 is spoken here" : "the first line is no request", status: isHTTP ? 505 : 400)
+      throw refused(
+        isHTTP ? "only HTTP/1.1 is spoken here" : "the first line is no request", status: isHTTP ? 505 : 400)
     }
     isVersion10 = parts[2] == "HTTP/1.0"
     method = String(parts[0])
@@ -188,7 +189,8 @@ func httpDate(_ time: Timestamp) -> String {
   let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
   func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : String(number) }
   return days[Int(parts.tm_wday)] + ", " + two(parts.tm_mday) + " " + months[Int(parts.tm_mon)] + " "
-    + String(parts.tm_year + 1900) + " " + two(parts.tm_hour) + ":" + two(parts.tm_min) + ":" + two(parts.tm_sec) + " GMT"
+    + String(parts.tm_year + 1900) + " " + two(parts.tm_hour) + ":" + two(parts.tm_min) + ":" + two(parts.tm_sec)
+    + " GMT"
 }
 
 /// The words of RFC 9110 section 15 for the statuses used here.

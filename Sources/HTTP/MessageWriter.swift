@@ -88,7 +88,9 @@ enum MessageWriter {
       }
       if try !channel.write(part, stoppingForInput: stoppingForInput) { return false }
     }
-    if let left, left > 0 { throw HTTPFailure(.body, "the body's source ended \(left) bytes early", isRetryable: false) }
+    if let left, left > 0 {
+      throw HTTPFailure(.body, "the body's source ended \(left) bytes early", isRetryable: false)
+    }
     if left == nil { try channel.write(Array("0\r\n\r\n".utf8)) }
     return true
   }
@@ -109,6 +111,8 @@ extension ByteChannel {
           throw failed(error.isLimit ? .limit : .malformed, "the head of the message has " + error.text)
         }
       }
+      // TLS where none is spoken, say: its end would be waited for in vain.
+      if let first = bytes.first, !isTokenByte(first) { throw failed(.malformed, "what came is not HTTP") }
       seen = bytes.count
       guard seen < MessageHead.byteLimit else { throw tooLong() }
       // A TLS client that tries its luck would wait for the head's time-out: it goes on in the clear at once.

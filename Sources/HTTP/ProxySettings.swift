@@ -32,15 +32,15 @@ package struct ProxySettings: Sendable, Hashable {
   }
 
   /// A proxy as it is connected to.
-  struct Endpoint: Equatable {
-    var host: String
-    var port: UInt16
+  package struct Endpoint: Equatable, Sendable {
+    package var host: String
+    package var port: UInt16
     /// Value of `Proxy-Authorization`; goes to the proxy only.
-    var authorization: String?
+    package var authorization: String?
   }
 
   /// nil: connect directly. This machine itself is never reached through a proxy.
-  func endpoint(for address: WebAddress) throws(HTTPFailure) -> Endpoint? {
+  package func endpoint(for address: WebAddress) throws(HTTPFailure) -> Endpoint? {
     guard let text = address.scheme == .http ? http : https, !text.isEmpty else { return nil }
     if address.isLoopback || isException(address) { return nil }
     return try ProxySettings.parse(text)
@@ -99,7 +99,9 @@ package struct ProxySettings: Sendable, Hashable {
   }
 
   private static func splitPort(_ entry: String) -> (host: Substring, port: UInt16)? {
-    guard let colon = entry.lastIndex(of: ":"), let port = UInt16(entry[entry.index(after: colon)...]) else { return nil }
+    guard let colon = entry.lastIndex(of: ":"), let port = UInt16(entry[entry.index(after: colon)...]) else {
+      return nil
+    }
     var host = entry[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
     return (host, port)

@@ -123,7 +123,8 @@ package struct WebAddress: Hashable, Sendable {
     let name = text[..<colon].utf8
     guard let first = name.first, (0x61...0x7A).contains(first | 0x20) else { return nil }
     let isScheme = name.allSatisfy { byte in
-      (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte) || byte == 0x2B || byte == 0x2D || byte == 0x2E
+      (0x61...0x7A).contains(byte | 0x20) || (0x30...0x39).contains(byte) || byte == 0x2B || byte == 0x2D
+        || byte == 0x2E
     }
     return isScheme ? (String(text[..<colon]), text[text.index(after: colon)...]) : nil
   }
