@@ -2,7 +2,7 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
+    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
     "container") echo "attach commit cp create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
     "image") echo "exists history import inspect load ls prune pull push rm save tag untag" ;;
     "snapshot") echo "create ls rm" ;;
@@ -15,6 +15,7 @@ __dhow_flags() {
     "") echo "-D --debug --error-format -l --log-level --root --runroot -v --version" ;;
     "attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
     "commit") echo "-a --author -c --change -m --message -p --pause" ;;
+    "cp") echo "-a --archive -L --follow-link -q --quiet" ;;
     "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
     "export") echo "-o --output" ;;
@@ -25,6 +26,8 @@ __dhow_flags() {
     "inspect") echo "-f --format -s --size --type" ;;
     "kill") echo "-s --signal" ;;
     "load") echo "-i --input --platform -q --quiet" ;;
+    "login") echo "--authfile --cert-dir --get-login -p --password --password-stdin --tls-verify -u --username -v --verbose" ;;
+    "logout") echo "-a --all --authfile" ;;
     "logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
     "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
     "pull") echo "--platform -q --quiet" ;;
@@ -39,6 +42,7 @@ __dhow_flags() {
     "version") echo "-f --format" ;;
     "container attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
     "container commit") echo "-a --author -c --change -m --message -p --pause" ;;
+    "container cp") echo "-a --archive -L --follow-link -q --quiet" ;;
     "container create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "container exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
     "container export") echo "-o --output" ;;
@@ -92,6 +96,8 @@ __dhow_valued() {
     "inspect") echo "-f --format --type" ;;
     "kill") echo "-s --signal" ;;
     "load") echo "-i --input --platform" ;;
+    "login") echo "--authfile --cert-dir -p --password -u --username" ;;
+    "logout") echo "--authfile" ;;
     "logs") echo "--since -n --tail --until" ;;
     "ps") echo "-f --filter --format -n --last" ;;
     "pull") echo "--platform" ;;
@@ -143,15 +149,15 @@ __dhow_values() {
   case "$1 $2" in
     " --error-format") echo "words:text json" ;;
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
-    " --root" | " --runroot" | "create -v" | "create --volume" | "push --cert-dir" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir") echo "directories" ;;
+    " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir") echo "directories" ;;
     "attach " | "exec " | "kill " | "pause " | "stop " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stop " | "container unpause " | "container wait ") echo "names:running" ;;
     "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
+    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output") echo "files" ;;
     "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
     "create --cgroupns" | "run --cgroupns" | "container create --cgroupns" | "container run --cgroupns") echo "words:host private" ;;
     "create --cgroups" | "run --cgroups" | "container create --cgroups" | "container run --cgroups") echo "words:enabled disabled no-conmon split" ;;
-    "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "push --authfile" | "push --digestfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output") echo "files" ;;
     "create --ipc" | "run --ipc" | "container create --ipc" | "container run --ipc") echo "words:none private shareable host" ;;
     "create --log-driver" | "run --log-driver" | "container create --log-driver" | "container run --log-driver") echo "words:json-file local none" ;;
     "create --network" | "run --network" | "container create --network" | "container run --network") echo "words:none host" ;;

@@ -2,8 +2,6 @@ extension CommandTree {
   /// Commands of docker and podman that later versions bring, each with the sentence that says so.
   static var later: [CommandEntry] {
     [
-      CommandEntry("login", .later(registry)),
-      CommandEntry("logout", .later(registry)),
       CommandEntry("search", .later(registry)),
       CommandEntry("manifest", .later(registry)),
       CommandEntry("build", .later(building)),

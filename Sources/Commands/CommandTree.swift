@@ -80,6 +80,8 @@ package enum CommandTree {
       CommandEntry("inspect", InspectCommand.self),
       CommandEntry("kill", KillCommand.self),
       CommandEntry("load", LoadCommand.self),
+      CommandEntry("login", LoginCommand.self),
+      CommandEntry("logout", LogoutCommand.self),
       CommandEntry("logs", LogsCommand.self),
       CommandEntry("pause", PauseCommand.self),
       CommandEntry("ps", PsCommand.self),
