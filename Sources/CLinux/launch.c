@@ -39,6 +39,8 @@ int64_t dhow_namespace_owner(int fd) {
   return ioctl(fd, NS_GET_OWNER_UID, &owner) < 0 ? -1 : (int64_t)owner;
 }
 
+int dhow_namespace_parent(int fd) { return ioctl(fd, NS_GET_PARENT); }
+
 void *dhow_map_stack(size_t size) {
   size_t page = (size_t)getpagesize();
   char *memory = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);

@@ -15,6 +15,9 @@ package final class Engine {
   /// Containers could write the file that this program runs from.
   private(set) var isBinaryExposed = true
 
+  /// Of how many containers the monitor is looked at before a namespace is made.
+  private static let monitorsAsked = 8
+
   private enum Namespace { case outside, entering, inside }
 
   /// Opens the state directory, which is made at first use.
@@ -52,8 +55,23 @@ package final class Engine {
     let map = try idMap()
     if !anyMap { try directory.check(map) }
     isBinaryExposed = BinaryExposure.isWritable(with: map)
+    if try joinLivingNamespace(map) {
+      namespace = .inside
+      return
+    }
     pendingNamespace = try UserNamespace.begin(map, account: account)
     namespace = .entering
+  }
+
+  /// Joins the namespace that a living monitor of this user is in, if there is one with the right map.
+  private func joinLivingNamespace(_ map: IDMap) throws(EngineError) -> Bool {
+    guard !map.isSingle else { return false }
+    for id in try containers.idsInRunRoot().prefix(Self.monitorsAsked) {
+      // One whose state is damaged or that has just gone is not joined; whoever asks for it is told.
+      guard let state = try? containers.state(id) else { continue }
+      if try UserNamespace.join(state.monitor, map, account: account) { return true }
+    }
+    return false
   }
 
   /// Enters the user's namespace: after this the process is its root and owns all ids of its map. The process must have

@@ -66,6 +66,36 @@ package enum Spawn {
   }
 }
 
+/// A program that runs as soon as it is told to, in a child that exists before: what we change about ourselves in
+/// between does not reach it.
+final class WaitingProgram {
+  /// Room for the words of 340 ranges (user_namespaces(7)) and for the child's stack.
+  private static let memorySize = 65_536
+  private let memory: UnsafeMutableRawPointer
+  private let pid: Int32
+
+  /// - Parameters:
+  ///   - ready: one byte read from this descriptor starts the program; its end instead, and the child exits with 0.
+  ///   - arguments: the first is its name.
+  init(_ ready: Int32, _ path: String, _ arguments: [String]) throws(SystemError) {
+    guard let memory = dhow_map_stack(Self.memorySize) else { throw SystemError("mmap") }
+    let pid = withCStrings(arguments) { dhow_start_when_told(ready, path, $0, memory, Self.memorySize) }
+    guard pid > 0 else {
+      let failure = SystemError("start", path)
+      dhow_unmap_stack(memory, Self.memorySize)
+      throw failure
+    }
+    (self.memory, self.pid) = (memory, pid)
+  }
+
+  /// Waits for its end; to be called once.
+  func wait() throws(SystemError) -> ProcessEnd {
+    let end = try Spawn.wait(pid)
+    dhow_unmap_stack(memory, Self.memorySize)
+    return end
+  }
+}
+
 /// Calls `body` with a null-ended array of C strings that live during the call.
 package func withCStrings<Answer>(
   _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) throws -> Answer

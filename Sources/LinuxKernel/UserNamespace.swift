@@ -68,14 +68,14 @@ package enum UserNamespace {
   /// Enters a new user namespace whose map is still being written when this returns, so that other work can go on
   /// beside it: files are opened and made as the user until `PendingUserNamespace.finish`.
   ///
-  /// With more than one id the set-user-ID helpers newuidmap(1) and newgidmap(1) write the map; a child forked before
-  /// the unshare stays outside and starts them for us.
+  /// With more than one id the set-user-ID helpers newuidmap(1) and newgidmap(1) write the map, both at once. They are
+  /// children that were made before the unshare, so that they stay outside, and that execute the helpers after it.
   /// - Throws: `EngineError` that names what is missing: the helpers, the ranges, or the kernel's permission.
   package static func begin(_ map: IDMap, account: Account) throws(EngineError) -> PendingUserNamespace {
     guard !map.isSingle else {
       try unshareUser()
       try writeOwnSingleMap(map)
-      return PendingUserNamespace(child: nil, account: account)
+      return PendingUserNamespace(helpers: [], account: account)
     }
     let doing = "entering the user namespace"
     guard let newuidmap = Spawn.systemProgram("newuidmap"), let newgidmap = Spawn.systemProgram("newgidmap") else {
@@ -83,24 +83,59 @@ package enum UserNamespace {
         .unavailable, doing, "newuidmap and newgidmap are not installed", hint: "sudo apt-get install uidmap")
     }
     let refused: SystemError?
-    let child: Int32
+    var helpers: [WaitingProgram] = []
     do throws(SystemError) {
-      let ready = try File.pipe()
-      let parent = getpid()
-      child = try Spawn.fork()
-      if child == 0 {
-        close(ready.write)
-        mapFromOutside(parent, ready.read, [(newuidmap, map.uids), (newgidmap, map.gids)])
+      let (readEnd, writeEnd) = try File.pipe()
+      defer { close(writeEnd) }
+      let ready = OwnedDescriptor(owning: readEnd)
+      for (path, ranges) in [(newuidmap, map.uids), (newgidmap, map.gids)] {
+        let numbers = ranges.flatMap { [String($0.inside), String($0.outside), String($0.count)] }
+        helpers.append(try WaitingProgram(ready.raw, path, [path, String(getpid())] + numbers))
       }
-      close(ready.read)
       refused = dhow_unshare(Int32(DHOW_CLONE_NEWUSER)) == 0 ? nil : SystemError("unshare")
-      // A child that is gone already shows in its exit status later.
-      if refused == nil { try? File.writeAll(ready.write, [1]) }
-      close(ready.write)
-      if refused != nil { _ = try Spawn.wait(child) }
+      if refused == nil { try File.writeAll(writeEnd, [1, 1]) }
     } catch { throw error.engineError(doing) }
-    if let refused { throw refusal(refused) }
-    return PendingUserNamespace(child: child, account: account)
+    if let refused {
+      // Without a byte they end at once, and how is of no interest.
+      for helper in helpers { _ = try? helper.wait() }
+      throw refusal(refused)
+    }
+    return PendingUserNamespace(helpers: helpers, account: account)
+  }
+
+  /// Joins the namespace that another process of the same user has entered with `map`, which costs a tenth of a new
+  /// one: no helper runs. The process becomes its root.
+  /// - Returns: false when that is none of ours, has another map, or its process is gone; nothing has changed then.
+  package static func join(_ process: ProcessIdentity, _ map: IDMap, account: Account) throws(EngineError) -> Bool {
+    do throws(SystemError) {
+      guard let held = try process.open(), try isMapped(process.pid, map) else { return false }
+      let namespace = try File.open("/proc/\(process.pid)/ns/user", O_RDONLY)
+      // All was read of this very process if it is still there.
+      guard dhow_pidfd_send_signal(held.raw, 0) == 0, dhow_namespace_owner(namespace.raw) == Int64(account.uid),
+        try isChildOfOurs(namespace.raw), dhow_setns(namespace.raw, Int32(DHOW_CLONE_NEWUSER)) == 0
+      else { return false }
+    } catch { return false }
+    try PendingUserNamespace(helpers: [], account: account).finish()
+    return true
+  }
+
+  private static func isMapped(_ pid: Int32, _ map: IDMap) throws(SystemError) -> Bool {
+    for (name, ranges) in [("uid_map", map.uids), ("gid_map", map.gids)] {
+      let bytes = try File.readAll("/proc/\(pid)/\(name)", limit: 65_536)
+      let lines = bytes.split(separator: UInt8(ascii: "\n")).map { line in
+        line.split(separator: UInt8(ascii: " ")).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
+      }
+      guard lines == ranges.map(\.line) else { return false }
+    }
+    return true
+  }
+
+  /// Of a container's own namespace, which is nested in such a one, the ids look the same from here.
+  private static func isChildOfOurs(_ namespace: Int32) throws(SystemError) -> Bool {
+    let parent = OwnedDescriptor(owning: try systemCall("ioctl") { dhow_namespace_parent(namespace) })
+    let own = try File.status("/proc/self/ns/user", followLink: true)
+    let found = try File.status(parent.raw)
+    return own.inode == found.inode && own.device == found.device
   }
 
   private static func unshareUser() throws(EngineError) {
@@ -152,53 +187,38 @@ package enum UserNamespace {
     let file = try File.open(path, O_WRONLY)
     try File.writeAll(file.raw, Array(text.utf8), shown: path)
   }
-
-  /// In the child, which is still outside: starts both helpers at once on the parent and exits; 1 the first failed,
-  /// 2 the second.
-  private static func mapFromOutside(_ target: Int32, _ ready: Int32, _ helpers: [(String, [IDRange])]) -> Never {
-    var byte: UInt8 = 0
-    guard read(ready, &byte, 1) == 1 else { _exit(0) }
-    var pids: [Int32] = []
-    for (path, ranges) in helpers {
-      let numbers = ranges.flatMap { [String($0.inside), String($0.outside), String($0.count)] }
-      // A helper that cannot start counts as one that failed.
-      pids.append((try? Spawn.start(path, [path, String(target)] + numbers, environment: [])) ?? -1)
-    }
-    for (index, pid) in pids.enumerated() {
-      // The same: no exit status means failure.
-      guard pid > 0, (try? Spawn.wait(pid)) == .exited(0) else { _exit(Int32(index + 1)) }
-    }
-    _exit(0)
-  }
 }
 
 /// A user namespace entered whose map is being written.
 package struct PendingUserNamespace: ~Copyable {
-  fileprivate let child: Int32?
+  /// Of the user ids and of the group ids; none when there was nothing left to do.
+  fileprivate let helpers: [WaitingProgram]
   fileprivate let account: Account
 
   /// Waits until the map is complete and becomes root of the namespace.
   package consuming func finish() throws(EngineError) {
     let doing = "entering the user namespace"
-    let end: ProcessEnd
-    do throws(SystemError) { end = try child.map(Spawn.wait) ?? .exited(0) } catch { throw error.engineError(doing) }
-    if end != .exited(0) { throw helperFailure(end.shellCode) }
+    var failed: Int?
+    do throws(SystemError) {
+      for (index, helper) in helpers.enumerated() where try helper.wait() != .exited(0) { failed = failed ?? index }
+    } catch { throw error.engineError(doing) }
+    if let failed { throw helperFailure(isGroups: failed == 1) }
     do throws(SystemError) {
       try systemCall("setresgid") { dhow_setresgid(0, 0, 0) }
       try systemCall("setresuid") { dhow_setresuid(0, 0, 0) }
     } catch { throw error.engineError(doing) }
   }
 
-  private func helperFailure(_ code: Int32) -> EngineError {
+  private func helperFailure(isGroups: Bool) -> EngineError {
     let doing = "entering the user namespace"
-    let name = code == 2 ? "newgidmap" : "newuidmap"
+    let name = isGroups ? "newgidmap" : "newuidmap"
     let path = Spawn.systemProgram(name) ?? name
     // The capability of a helper without the set-user-ID bit is not looked up: its failure is the same.
     if let status = try? File.status(path, followLink: true), status.mode & 0o4000 == 0 {
       return EngineError(
         .denied, doing, "\(path) is not set-user-ID root", hint: "sudo chmod u+s \(path), or reinstall uidmap")
     }
-    let file = code == 2 ? "/etc/subgid" : "/etc/subuid"
+    let file = isGroups ? "/etc/subgid" : "/etc/subuid"
     return EngineError(
       .denied, doing, "\(path) refused the ids that \(file) grants \(account.name ?? "uid \(account.uid)")",
       hint: "check the ranges in \(file) and that no other line overlaps them")

@@ -149,7 +149,7 @@ struct Harness {
     switch verb {
     case "run":
       var local = LocalClient(stdin: has("stdin"), proxiesSignals: !has("no-sig-proxy"))
-      local.shepherd = try Shepherd.ifNeeded()
+      local.shepherd = Shepherd.isNeeded ? try Shepherd.start() : nil
       return try monitor(local: local, link: nil)
     case "start": return try start(attached: false)
     case "start-attached": return try start(attached: true)

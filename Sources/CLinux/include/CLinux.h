@@ -95,6 +95,12 @@ int dhow_receive_descriptors(int socket, int *descriptors, int capacity);
 // unblocked and default. Answers 0 or an errno.
 int dhow_spawn(const char *path, char *const argv[], char *const envp[], const int *descriptors, int count, pid_t *pid);
 
+enum { DHOW_HELPER_STACK = 4096 };  // Bytes of `memory` that are left for calls.
+// Starts a child that waits for a byte from `ready` and then executes a program, with an empty environment and /dev/null
+// as stdio; without a byte it exits with 0. It shares our memory until then: `memory` (aligned to 16 bytes) holds its
+// words and is its stack, and stays until it was waited for.
+pid_t dhow_start_when_told(int ready, const char *path, char *const argv[], void *memory, size_t size);
+
 // Loads an eBPF program of `count` instructions and makes it decide about devices in a cgroup v2.
 int dhow_attach_device_filter(int cgroup, const uint64_t *instructions, uint32_t count);
 

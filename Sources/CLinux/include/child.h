@@ -138,6 +138,8 @@ int dhow_stub_image(int control, int role, int takes_terminal, int death_signal,
 int dhow_namespace_type(int fd);
 // The owner's uid of a user namespace (NS_GET_OWNER_UID), -1 and errno.
 int64_t dhow_namespace_owner(int fd);
+// A descriptor of the user namespace that a user namespace is a child of; EPERM when that is beyond ours.
+int dhow_namespace_parent(int fd);
 // The capabilities this process may pass on (capget(2), permitted). 0, or -1 and errno.
 int dhow_permitted_capabilities(uint64_t *permitted);
 // Maps memory for a child's stack with a guard page below; NULL on failure.

@@ -36,8 +36,7 @@ struct ContainerStart {
         log: LogConfiguration(driver: settings.logDriver, options: settings.logOptions), stopSignal: stopSignal),
       local: local, client: link?.client)
     let streams = monitor.childDescriptors
-    if !settings.joinsNamespaces { try engine.enterUserNamespace() }
-    let prepared = try LaunchPreparation(engine: engine, record: record, doing: doing).prepare()
+    let prepared = try prepare()
     for warning in prepared.warnings { warn(warning) }
     try during(doing) { try faultPoint("start.prepared") }
     let stdio: LaunchStdio =
@@ -57,6 +56,18 @@ struct ContainerStart {
     link?.started()
     let status = try monitor.run(process) { status in end(status, startedAt, cgroup, runtime) }
     return status.code
+  }
+
+  /// Prepares the launch and enters the user's namespace, in this order where that can be, so that the one goes on
+  /// beside the helpers that write the namespace's map.
+  private func prepare() throws(EngineError) -> LaunchPreparation.Prepared {
+    let preparation = LaunchPreparation(engine: engine, record: record, doing: doing)
+    guard !settings.joinsNamespaces else { return try preparation.prepare() }
+    // Files and mounts may be such as only the namespace's root can reach: what fails before is tried again after.
+    let early = settings.mounts.isEmpty ? try? preparation.prepare() : nil
+    try engine.enterUserNamespace()
+    if let early { return early }
+    return try preparation.prepare()
   }
 
   /// The container's cgroup with its limits. A limit that cannot be applied is said, or ends the start with
@@ -102,7 +113,9 @@ struct ContainerStart {
   /// The container's runtime directory with the files that are bound into its root.
   /// - Returns: its absolute path.
   private func makeRunDirectory() throws(EngineError) -> String {
-    let run = try engine.directory.makeRunRoot()
+    // Opened before the user's namespace was begun, when owners could still be told apart.
+    let run: Int32
+    if let opened = try engine.directory.runRoot() { run = opened } else { run = try engine.directory.makeRunRoot() }
     let path = StatePath.Run.container(record.id)
     try during(doing) {
       try File.ensureDirectory(at: run, path)

@@ -60,7 +60,6 @@ extension Engine {
   private func start(
     _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
-    if !record.settings.joinsNamespaces { try enterUserNamespace() }
     // Here, and not in a monitor that has no standard error to say so on, when it takes long.
     try ContainerLayers(self, record, doing: "starting \(record.name)").prepare()
     // Keys that cannot be read are refused before anything runs.
@@ -72,10 +71,14 @@ extension Engine {
     start.terminalSize = WindowSize(of: STDIN_FILENO)
     // Whoever is not passed signals must survive them, as docker's container does: its monitor is another process.
     if var local, !record.settings.terminal, local.proxiesSignals {
-      local.shepherd = try Shepherd.ifNeeded()
+      if Shepherd.isNeeded {
+        // As below.
+        if !record.settings.joinsNamespaces { try enterUserNamespace() }
+        local.shepherd = try Shepherd.start()
+      }
       return .exited(try start.supervise(local: local, link: nil, warn: warn))
     }
-    // The helper that writes the map is our child: it must be done before there is a second process.
+    // The helpers that write the map are our children: they must be done before there is a second process.
     if !record.settings.joinsNamespaces { try enterUserNamespace() }
     let monitor = try MonitorProcess.detach(attach: local) { (link) throws(EngineError) in
       try start.supervise(local: nil, link: link, warn: warn)

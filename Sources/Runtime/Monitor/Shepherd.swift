@@ -22,13 +22,16 @@ package final class Shepherd {
     self.report = consume report
   }
 
-  /// To be called right before the `Monitor` of a foreground container is made, in its user namespace. With a pipe on
-  /// stdout it forks: what follows runs in the child, and the caller's process never returns from here. It keeps no
-  /// descriptor but its stdio.
-  /// - Returns: what `LocalClient.shepherd` takes; nil when stdout is no pipe and nothing was done.
-  package static func ifNeeded() throws(EngineError) -> Shepherd? {
+  /// Whether stdout is a pipe.
+  package static var isNeeded: Bool {
     var status = stat()
-    guard fstat(STDOUT_FILENO, &status) == 0, status.st_mode & S_IFMT == S_IFIFO else { return nil }
+    return fstat(STDOUT_FILENO, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO
+  }
+
+  /// To be called right before the `Monitor` of a foreground container is made, in its user namespace. It forks: what
+  /// follows runs in the child, and the caller's process never returns from here. It keeps no descriptor but its stdio.
+  /// - Returns: what `LocalClient.shepherd` takes.
+  package static func start() throws(EngineError) -> Shepherd {
     do throws(SystemError) {
       let report = try File.pipe()
       let parent = getpid()
