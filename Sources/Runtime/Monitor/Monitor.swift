@@ -53,7 +53,7 @@ package struct LocalClient {
   package var stderr: Bool
   /// Signals that reach us are passed on to the container's PID 1.
   package var proxiesSignals: Bool
-  /// Of `Shepherd.ifNeeded`.
+  /// Of `Shepherd.start`.
   package var shepherd: Shepherd?
 
   package init(stdin: Bool, stdout: Bool = true, stderr: Bool = true, proxiesSignals: Bool = true) {
@@ -144,9 +144,8 @@ package final class Monitor {
       try local?.shepherd?.bind()
       try connectStreams(terminal)
       try watchProcess(pidfd)
-      try directoryGuard?.watch()
+      directoryGuard?.beginWatching()
       loop.onIdle = { [unowned self] in self.releaseMemory() }
-      releaseMemory()
       while status == nil {
         try loop.runOnce()
         endRound()

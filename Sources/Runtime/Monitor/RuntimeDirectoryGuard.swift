@@ -6,12 +6,20 @@ internal import LinuxKernel
 /// What a living container has in its runtime directory: the lock that says its monitor lives, the socket `attach`,
 /// and small files such as state.json. When the directory is deleted under it (cleaners of temporary files, a logout
 /// without linger) all of it is made again, noticed through inotify(7) without polling (SECURITY F8).
+///
+/// The watch begins only when the container has lived for a moment, with a look at what happened until then: the kernel
+/// takes up to a millisecond to end one, which short runs would pay for.
 final class RuntimeDirectoryGuard {
   static let lockName = "lock"
   static let socketName = "attach"
   private static let remembersAtMost = 65_536
   /// A deletion in progress is let finish before anything is made again.
   private static let settleNanoseconds: Int64 = 50_000_000
+  /// When the watch begins.
+  private static let unwatchedNanoseconds: Int64 = 250_000_000
+  /// How often is looked when there is nothing to watch with: the user's instances are used up (128 of one user, unless
+  /// fs.inotify.max_user_instances says otherwise).
+  private static let pollNanoseconds: Int64 = 5_000_000_000
   // inotify(7)
   private static let watchMask: UInt32 = 0x8 | 0x40 | 0x80 | 0x200 | 0x400 | 0x800
   private static let ancestorMask: UInt32 = 0x80 | 0x100 | 0x400 | 0x800
@@ -23,7 +31,7 @@ final class RuntimeDirectoryGuard {
   private var lock: FileLock?
   private var listener: Int32 = -1
   private var socketInode: UInt64 = 0
-  private let inotify: OwnedDescriptor
+  private var inotify: Int32 = -1
   private var remembered: [(name: String, mode: UInt32, content: [UInt8])] = []
   private var dueCheck: Int?
   private static let attemptsAtMost = 7
@@ -41,7 +49,6 @@ final class RuntimeDirectoryGuard {
     self.accept = accept
     do throws(SystemError) {
       directory = try File.openDirectory(path)
-      inotify = OwnedDescriptor(owning: try systemCall("inotify_init") { dhow_inotify_init() })
     } catch { throw error.engineError("opening the container's runtime directory") }
     do throws(SystemError) {
       lock = try FileLock.attempt(at: directory.raw, Self.lockName)
@@ -54,17 +61,37 @@ final class RuntimeDirectoryGuard {
 
   deinit { release() }
 
-  /// Starts to watch; called when the directory has all its files.
-  func watch() throws(SystemError) {
+  /// Called when the directory has all its files.
+  func beginWatching() {
     remember()
-    try loop.watch(inotify.raw, .readable) { [unowned self] _ in self.readEvents() }
+    loop.after(nanoseconds: Self.unwatchedNanoseconds) { [weak self] in
+      if let self, !self.isReleased { self.watch() }
+    }
+  }
+
+  private func watch() {
+    inotify = dhow_inotify_init()
+    guard inotify >= 0 else { return poll() }
+    // A descriptor that was made just now can be watched, or there is no memory: then nothing is made again.
+    try? loop.watch(inotify, .readable) { [unowned self] _ in self.readEvents() }
     watchDirectory()
+    check()
+  }
+
+  private func poll() {
+    check()
+    loop.after(nanoseconds: Self.pollNanoseconds) { [weak self] in
+      if let self, !self.isReleased { self.poll() }
+    }
   }
 
   /// Makes nothing again from here on; lock and socket stay.
   func stopWatching() {
-    loop.forget(inotify.raw)
     isReleased = true
+    guard inotify >= 0 else { return }
+    loop.forget(inotify)
+    close(inotify)
+    inotify = -1
   }
 
   /// Lets go of lock and socket; the directory is the caller's again.
@@ -101,15 +128,17 @@ final class RuntimeDirectoryGuard {
   }
 
   private func watchDirectory() {
-    _ = dhow_inotify_add(inotify.raw, "/proc/self/fd/\(directory.raw)", Self.watchMask)
+    guard inotify >= 0 else { return }
+    _ = dhow_inotify_add(inotify, "/proc/self/fd/\(directory.raw)", Self.watchMask)
   }
 
   private func readEvents() {
     var events = [UInt8](repeating: 0, count: 4096)
-    while read(inotify.raw, &events, events.count) > 0 {}
+    while read(inotify, &events, events.count) > 0 {}
     // A deletion that is still going on would be disturbed by new files: it begins anew with each event.
     if let dueCheck { loop.cancel(deadline: dueCheck) }
-    dueCheck = loop.after(nanoseconds: Self.settleNanoseconds) { [unowned self] in
+    dueCheck = loop.after(nanoseconds: Self.settleNanoseconds) { [weak self] in
+      guard let self else { return }
       self.dueCheck = nil
       if !self.isReleased { self.check() }
     }
@@ -153,8 +182,8 @@ final class RuntimeDirectoryGuard {
   private func retry() {
     guard attempts < Self.attemptsAtMost else { return }
     attempts += 1
-    loop.after(nanoseconds: Self.settleNanoseconds << Int64(attempts)) { [unowned self] in
-      if !self.isReleased { self.check() }
+    loop.after(nanoseconds: Self.settleNanoseconds << Int64(attempts)) { [weak self] in
+      if let self, !self.isReleased { self.check() }
     }
   }
 
@@ -202,10 +231,11 @@ final class RuntimeDirectoryGuard {
   /// The directory cannot be made now (after a logout its parent is gone, and is not ours to make): wait until
   /// something appears where it belongs.
   private func watchAncestor() {
+    guard inotify >= 0 else { return }
     var parts = path.split(separator: "/")
     while !parts.isEmpty {
       parts.removeLast()
-      if dhow_inotify_add(inotify.raw, "/" + parts.joined(separator: "/"), Self.ancestorMask) >= 0 { return }
+      if dhow_inotify_add(inotify, "/" + parts.joined(separator: "/"), Self.ancestorMask) >= 0 { return }
     }
   }
 }
