@@ -2,8 +2,8 @@ import Basics
 internal import Glibc
 import LinuxKernel
 
-/// The names of containers: `names/NAME` is a link whose text is the id, so that one system call claims a name for one
-/// of any number of processes (SECURITY F11) and one reads it.
+/// The names of containers: `names/NAME` is a link whose text is the packed id, so that one system call claims a name
+/// for one of any number of processes (SECURITY F11) and one reads it.
 ///
 /// A link counts only when the container has that name in its record, or is still being made by a living process. All
 /// others are stale: their owner died between two steps.
@@ -16,8 +16,7 @@ struct ContainerNames {
   func target(of name: String) throws(SystemError) -> String? {
     guard Identifier.isName(name) else { return nil }
     do throws(SystemError) {
-      let id = try File.readLink(at: directory.root.raw, StatePath.name(name))
-      return Identifier.isID(id) ? id : nil
+      return Identifier.unpacked(try File.readLink(at: directory.root.raw, StatePath.name(name)))
     } catch {
       // EINVAL: not a link; such a thing is no claim either.
       if [ENOENT, EINVAL].contains(error.errno) { return nil }
@@ -47,7 +46,7 @@ struct ContainerNames {
 
   private func link(_ name: String, _ id: String) throws -> Bool {
     do throws(SystemError) {
-      try File.symlink(id, at: directory.root.raw, StatePath.name(name))
+      try File.symlink(Identifier.packed(id), at: directory.root.raw, StatePath.name(name))
     } catch {
       if error.errno == EEXIST { return false }
       throw error
