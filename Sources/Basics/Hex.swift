@@ -23,8 +23,20 @@ package func hexText(_ bytes: some Sequence<UInt8>) -> String {
   return String(decoding: text, as: UTF8.self)
 }
 
-/// True for text of exactly `count` lower-case hexadecimal digits.
-package func isLowerHex(_ text: some StringProtocol, count: Int) -> Bool {
-  text.utf8.count == count
-    && text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+/// True for text of exactly `count` lower-case hexadecimal digits. Two functions and not a generic one, which would not
+/// be specialized across modules and cost fifty times as much: lists of containers check hundreds of ids and digests.
+package func isLowerHex(_ text: String, count: Int) -> Bool {
+  var text = text
+  return text.utf8.count == count && text.withUTF8(isLowerHex)
+}
+
+/// As above.
+package func isLowerHex(_ text: Substring, count: Int) -> Bool {
+  var text = text
+  return text.utf8.count == count && text.withUTF8(isLowerHex)
+}
+
+/// True when all bytes are lower-case ASCII hexadecimal digits.
+package func isLowerHex(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  bytes.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
 }

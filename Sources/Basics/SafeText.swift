@@ -2,6 +2,8 @@
 /// appear visibly escaped (`\x1b`, `\u{202E}`), so that a label or a registry's error cannot drive the terminal
 /// (SECURITY B13). Newline and tab are escaped as well: a table cell is one line.
 package func safeText(_ text: String) -> String {
+  var plain = text
+  if plain.withUTF8({ $0.allSatisfy { (0x20..<0x7F).contains($0) } }) { return text }
   guard text.unicodeScalars.contains(where: isUnsafeToShow) else { return text }
   var result = ""
   for scalar in text.unicodeScalars {

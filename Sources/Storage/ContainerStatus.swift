@@ -25,8 +25,9 @@ extension ContainerStore {
   /// 4. the start record, for a container whose runtime directory is gone.
   ///
   /// A pid counts only together with the process's start time and the boot (SECURITY F7).
-  package func status(of id: String) throws(EngineError) -> ContainerStatus {
-    let state = try state(id)
+  /// - Parameter mayHaveState: false when the container is known to have no runtime directory.
+  package func status(of id: String, mayHaveState: Bool = true) throws(EngineError) -> ContainerStatus {
+    let state = mayHaveState ? try state(id) : nil
     if let state {
       let isHeld = try during("looking at container \(Identifier.short(id))") {
         guard let run = try directory.runRoot() else { return false }

@@ -8,24 +8,35 @@ package enum Table {
 
   /// Aligns lines whose cells are ended by tabs.
   package static func aligned(_ text: String) -> String {
-    var cells: [[String]] = text.split(separator: "\n", omittingEmptySubsequences: false).map {
-      $0.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
+    var cells: [[String]] = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
+      $0.split(separator: UInt8(ascii: "\t"), omittingEmptySubsequences: false).map { String(Substring($0)) }
     }
     if cells.last == [""] { cells.removeLast() }
+    return aligned(cells)
+  }
+
+  private static func aligned(_ cells: [[String]]) -> String {
     var widths: [Int] = []
-    var output = ""
+    var output: [UInt8] = []
     format(cells, 0, cells.count, &widths, &output)
-    return output
+    return String(decoding: output, as: UTF8.self)
+  }
+
+  private static func width(_ cell: String) -> Int {
+    var cell = cell
+    // Bytes that do not go on with a character that began before.
+    return cell.withUTF8 { bytes in bytes.reduce(0) { $0 + ($1 & 0xC0 == 0x80 ? 0 : 1) } }
   }
 
   /// A header and rows; every cell is made safe to show (SECURITY B13).
   package static func text(header: [String], rows: [[String]]) -> String {
-    aligned(([header] + rows).map { $0.joined(separator: "\t") + "\n" }.joined())
+    aligned([header] + rows)
   }
 
   /// Writes lines `from..<to`; the columns left of `widths.count` have their widths already.
-  private static func format(_ cells: [[String]], _ from: Int, _ to: Int, _ widths: inout [Int], _ output: inout String)
-  {
+  private static func format(
+    _ cells: [[String]], _ from: Int, _ to: Int, _ widths: inout [Int], _ output: inout [UInt8]
+  ) {
     let column = widths.count
     var written = from
     var line = from
@@ -39,7 +50,7 @@ package enum Table {
       var width = minimumWidth
       var end = line
       while end < to, column < cells[end].count - 1 {
-        width = max(width, cells[end][column].unicodeScalars.count + padding)
+        width = max(width, self.width(cells[end][column]) + padding)
         end += 1
       }
       widths.append(width)
@@ -51,16 +62,16 @@ package enum Table {
     write(cells, written, to, widths, &output)
   }
 
-  private static func write(_ cells: [[String]], _ from: Int, _ to: Int, _ widths: [Int], _ output: inout String) {
+  private static func write(_ cells: [[String]], _ from: Int, _ to: Int, _ widths: [Int], _ output: inout [UInt8]) {
     guard from < to else { return }
     for line in from..<to {
       for (index, cell) in cells[line].enumerated() {
-        output += cell
+        output.append(contentsOf: cell.utf8)
         if index < widths.count, index < cells[line].count - 1 {
-          output += String(repeating: " ", count: max(0, widths[index] - cell.unicodeScalars.count))
+          output.append(contentsOf: repeatElement(UInt8(ascii: " "), count: max(0, widths[index] - width(cell))))
         }
       }
-      output += "\n"
+      output.append(UInt8(ascii: "\n"))
     }
   }
 }

@@ -6,12 +6,15 @@ extension Engine {
   /// The newest first, without `all` only those that run; a container with a damaged record is listed as such.
   /// - Parameter sizes: adds up the bytes of each container's files, which reads them all.
   package func listContainers(all: Bool, sizes: Bool) throws(EngineError) -> [ContainerSummary] {
-    let ids = all ? try containers.ids() : try containers.idsInRunRoot()
+    // Looked at first: a container that starts meanwhile is found running by its start record.
+    let started = try containers.idsInRunRoot()
+    let ids = all ? try containers.ids() : started
+    let hasState = Set(started)
     var summaries: [ContainerSummary] = []
     summaries.reserveCapacity(ids.count)
     for id in ids {
       do throws(EngineError) {
-        let status = try containers.status(of: id)
+        let status = try containers.status(of: id, mayHaveState: hasState.contains(id))
         guard all || status.isRunning, let record = try containers.record(id) else { continue }
         var summary = ContainerSummary(record, status)
         if sizes { summary.sizes = try self.sizes(of: record) }
