@@ -126,6 +126,79 @@ struct ContainerTests {
     }
   }
 
+  @Test func `several are stopped side by side`() throws {
+    try withBusybox { store in
+      let names = ["one", "two", "three"]
+      for name in names {
+        let script = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done"
+        try store.must("run", "-d", "--name", name, "--network", "none", "busybox", "sh", "-c", script)
+        let logs = try store.start(["logs", "-f", name])
+        #expect(logs.waitForOutput("ready"))
+        logs.signal(9)
+        _ = logs.wait()
+      }
+      let outcome = try store.dhow(["stop", "-t", "3", "one", "nosuch", "two", "three"])
+      #expect(outcome.lines == names)
+      #expect(outcome.status == 1)
+      #expect(outcome.err.contains("nosuch"))
+      var ends: [Int] = []
+      for name in names {
+        #expect(try store.must("logs", name).lines == ["ready", "asked"])
+        #expect(try store.must("inspect", "--format", "{{.State.ExitCode}}", name).out == "137")
+        let end = try store.must("inspect", "--format", "{{.State.FinishedAt}}", name).out
+        let time = end.split(separator: "T")[1].split(separator: ".")[0].split(separator: ":").compactMap { Int($0) }
+        ends.append(time[0] * 3600 + time[1] * 60 + time[2])
+      }
+      // One after the other they would end three seconds apart.
+      let spread = (ends[2] - ends[0] + 86400) % 86400
+      #expect(spread < 3, "\(ends)")
+    }
+  }
+
+  @Test func `several are removed by force, whatever state they are in`() throws {
+    try withBusybox { store in
+      for name in ["one", "two"] {
+        try store.must("run", "-d", "--name", name, "--network", "none", "busybox", "sleep", "100")
+      }
+      try store.must("create", "--name", "three", "--network", "none", "busybox", "true")
+      let outcome = try store.dhow("rm", "-f", "one", "nosuch", "two", "three")
+      #expect(outcome.lines == ["one", "two", "three"])
+      #expect(outcome.err.contains("nosuch"))
+      #expect(outcome.status == 0)
+      #expect(try store.must("ps", "-aq").out == "")
+      #expect(try store.paths(below: "/trash") == [])
+      #expect(store.processes() == [])
+    }
+  }
+
+  @Test(.enabled(if: Identity.standard != .root))
+  func `monitors share their user's namespace, containers do not`() throws {
+    try withBusybox { store in
+      var namespaces: [String: [String]] = ["monitor": [], "program": []]
+      for name in ["one", "two"] {
+        try store.must("run", "-d", "--name", name, "--network", "none", "busybox", "sleep", "100")
+        let program = try #require(Int32(try store.must("inspect", "--format", "{{.State.Pid}}", name).out))
+        let monitor = try #require(store.processes().first { try parent(of: program) == $0 })
+        for (role, pid) in [("monitor", monitor), ("program", program)] {
+          let link = try mustRun(["readlink", "/proc/\(pid)/ns/user"]).out
+          namespaces[role]?.append(link)
+        }
+      }
+      let monitors = try #require(namespaces["monitor"])
+      let programs = try #require(namespaces["program"])
+      #expect(Set(monitors).count == 1)
+      #expect(Set(programs).count == 2)
+      #expect(Set(programs).isDisjoint(with: monitors))
+      // The first one's end does not touch the second.
+      try store.must("rm", "-f", "one")
+      #expect(try store.must("exec", "two", "echo", "lives").out == "lives")
+    }
+  }
+
+  private func parent(of pid: Int32) throws -> Int32? {
+    Int32(try mustRun(["ps", "-o", "ppid=", "-p", "\(pid)"]).out.filter { $0 != " " })
+  }
+
   @Test func `a store can be moved`() throws {
     try withBusybox { store in
       try store.must("create", "--name", "cc", "--network", "none", "busybox", "echo", "moved")

@@ -21,13 +21,22 @@ enum RmCommand: Command {
 
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
-    return invocation.forEach(operands) { name in
+    if options.force, operands.count > 1 { engine.killBeforeRemoval(operands) }
+    var removed = false
+    var code = invocation.forEach(operands) { name in
       do {
-        try engine.removeContainer(name, force: options.force, volumes: options.volumes)
+        try engine.removeContainer(
+          name, force: options.force, volumes: options.volumes, emptyingTrash: false)
+        removed = true
         invocation.output.line(name)
       } catch let error as EngineError where options.force && error.kind == .notFound {
         invocation.report(error)
       }
     }
+    do { if removed { try engine.emptyTrash() } } catch {
+      invocation.report(error)
+      code.worsen(to: .failure)
+    }
+    return code
   }
 }

@@ -26,8 +26,14 @@ enum StopCommand: Command {
 
   static func run(_ options: StopOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
+    let batch = engine.stopBatch()
+    let begun = operands.map { name in
+      Result { try engine.beginStop(name, timeout: options.timeout, signal: options.signal, in: batch) }
+    }
+    var next = begun.makeIterator()
     return invocation.forEach(operands) { name in
-      _ = try engine.stopContainer(name, timeout: options.timeout, signal: options.signal)
+      try next.next()?.get()
+      _ = try batch.wait(for: name)
       invocation.output.line(name)
     }
   }

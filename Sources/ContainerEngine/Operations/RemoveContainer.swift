@@ -9,7 +9,10 @@ extension Engine {
   /// - Parameters:
   ///   - force: kills a running one first.
   ///   - volumes: its anonymous volumes go as well.
-  package func removeContainer(_ name: String, force: Bool, volumes: Bool) throws(EngineError) {
+  ///   - emptyingTrash: false when the caller does that once for many.
+  package func removeContainer(
+    _ name: String, force: Bool, volumes: Bool, emptyingTrash: Bool = true
+  ) throws(EngineError) {
     let doing = "removing \(safeText(name))"
     let id = try containers.find(name, doing: doing)
     let status = try containers.status(of: id)
@@ -21,10 +24,21 @@ extension Engine {
           hint: "dhow rm -f \(safeText(name))")
       }
       try signalProgram(id, state, SIGKILL, doing: doing)
-      _ = try waitForEnd(id, state, seconds: nil)
+      _ = try waitForEnd(id, state, until: nil)
     }
     if case .lost(_, let survivor?) = status { _ = try during(doing) { try survivor.signal(SIGKILL) } }
     try removeStopped(id, doing: doing)
+    if emptyingTrash { try emptyTrash() }
+  }
+
+  /// Kills all of several containers that are to be removed by force, so that they end side by side.
+  package func killBeforeRemoval(_ names: [String]) {
+    for name in names {
+      // The removal says what is wrong.
+      guard let id = try? containers.find(name, doing: ""), case .running(let state)? = try? containers.status(of: id)
+      else { continue }
+      try? signalProgram(id, state, SIGKILL, doing: "")
+    }
   }
 
   /// Removes a container that does not run; one that removed itself meanwhile is success.
@@ -45,11 +59,10 @@ extension Engine {
     let frozen = (try? snapshots.directories(of: id)) ?? []
     try containers.remove(id, name: try? containers.record(id)?.name)
     if !frozen.isEmpty { try snapshots.removeUnused(frozen) }
-    try emptyTrash()
   }
 
   /// Removes what lies in the trash and what dead processes left, as root of the user's namespace since files of other ids may be in it.
-  func emptyTrash() throws(EngineError) {
+  package func emptyTrash() throws(EngineError) {
     try enterUserNamespace()
     if let failure = try Trash(directory).empty() { throw failure }
     try GarbageCollector(directory).sweep()

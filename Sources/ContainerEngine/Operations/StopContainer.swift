@@ -14,27 +14,84 @@ private let defaultStopTimeout: Int64 = 10
 /// Nanoseconds that a monitor gets to clear away after its container's end: one in the foreground may wait for a reader.
 private let monitorPatience: Int64 = 2_000_000_000
 
+/// Several containers that are being stopped side by side: each was sent its stop signal, and whoever waits for one of
+/// them keeps the time-outs of all.
+package final class StopBatch {
+  fileprivate struct Member {
+    let name: String
+    let id: String
+    let state: ContainerState
+    /// When SIGKILL is due (`MonotonicClock`); nil never, or when it was sent.
+    var killDue: Int64?
+  }
+
+  private let engine: Engine
+  private var members: [Member] = []
+
+  fileprivate init(_ engine: Engine) { self.engine = engine }
+
+  fileprivate func add(_ member: Member) { members.append(member) }
+
+  /// Waits until a container has ended, killing it and others on the way when their time is over.
+  package func wait(for name: String) throws(EngineError) -> StopOutcome {
+    guard let index = members.firstIndex(where: { $0.name == name }) else { return .wasNotRunning }
+    let program = try during("stopping \(safeText(name))") { try members[index].state.program?.open() }
+    if let program {
+      while true {
+        try killOverdue()
+        let isOver = try during("stopping \(safeText(name))") {
+          try isReadable(program.raw, members.compactMap(\.killDue).min())
+        }
+        if isOver { break }
+      }
+    }
+    let member = members.remove(at: index)
+    if try !engine.waitForEnd(member.id, member.state, until: member.killDue) {
+      try engine.signalProgram(member.id, member.state, SIGKILL, doing: "stopping \(safeText(name))")
+      _ = try engine.waitForEnd(member.id, member.state, until: nil)
+    }
+    return .stopped
+  }
+
+  private func killOverdue() throws(EngineError) {
+    let now = MonotonicClock.now
+    for (index, member) in members.enumerated() {
+      guard let due = member.killDue, due <= now else { continue }
+      members[index].killDue = nil
+      try engine.signalProgram(member.id, member.state, SIGKILL, doing: "stopping \(safeText(member.name))")
+    }
+  }
+}
+
 extension Engine {
-  /// Sends the container's stop signal and, when it still runs after the time-out, SIGKILL.
+  /// Begins to stop containers; each is signalled at once, by `beginStop`.
+  package func stopBatch() -> StopBatch { StopBatch(self) }
+
+  /// Sends the container's stop signal. When it still runs after the time-out, it gets SIGKILL while somebody waits for
+  /// the batch.
   /// - Parameters:
   ///   - timeout: seconds, -1 never kills; nil is the container's own, or 10.
   ///   - signal: name or number; nil is the container's own, its image's, or SIGTERM.
-  package func stopContainer(
-    _ name: String, timeout: Int64?, signal: String?
-  ) throws(EngineError) -> StopOutcome {
+  package func beginStop(
+    _ name: String, timeout: Int64?, signal: String?, in batch: StopBatch
+  ) throws(EngineError) {
     let doing = "stopping \(safeText(name))"
     let id = try containers.find(name, doing: doing)
-    guard case .running(let state) = try containers.status(of: id) else { return .wasNotRunning }
-    guard let record = try containers.record(id) else { return .wasNotRunning }
+    guard case .running(let state) = try containers.status(of: id) else { return }
+    guard let record = try containers.record(id) else { return }
     let word = signal ?? record.settings.stopSignal ?? record.defaults.stopSignal ?? "SIGTERM"
     let number = try signalNumber(word, doing: doing)
     let seconds = timeout ?? record.settings.stopTimeout ?? defaultStopTimeout
     try signalProgram(id, state, number, doing: doing)
-    if try !waitForEnd(id, state, seconds: seconds < 0 ? nil : seconds) {
-      try signalProgram(id, state, SIGKILL, doing: doing)
-      _ = try waitForEnd(id, state, seconds: nil)
-    }
-    return .stopped
+    let killDue = seconds < 0 ? nil : MonotonicClock.now + min(seconds, 1 << 32) * 1_000_000_000
+    batch.add(StopBatch.Member(name: name, id: id, state: state, killDue: killDue))
+  }
+
+  /// Sends one container its stop signal and, when it still runs after the time-out, SIGKILL; see `beginStop`.
+  package func stopContainer(_ name: String, timeout: Int64?, signal: String?) throws(EngineError) -> StopOutcome {
+    let batch = stopBatch()
+    try beginStop(name, timeout: timeout, signal: signal, in: batch)
+    return try batch.wait(for: name)
   }
 
   /// Sends a signal to the container's first process.
@@ -47,7 +104,7 @@ extension Engine {
     }
     try signalProgram(id, state, number, doing: doing)
     // After SIGKILL the caller may rely on the container being gone.
-    if number == SIGKILL { _ = try waitForEnd(id, state, seconds: nil) }
+    if number == SIGKILL { _ = try waitForEnd(id, state, until: nil) }
   }
 
   private func signalNumber(_ text: String, doing: String) throws(EngineError) -> Int32 {
@@ -64,11 +121,10 @@ extension Engine {
   }
 
   /// Waits until the container's monitor has written how it ended.
-  /// - Parameter seconds: nil waits for ever.
+  /// - Parameter deadline: of `MonotonicClock`; nil waits for ever.
   /// - Returns: false when it still runs.
-  func waitForEnd(_ id: String, _ state: ContainerState, seconds: Int64?) throws(EngineError) -> Bool {
-    let deadline = seconds.map { MonotonicClock.now + $0 * 1_000_000_000 }
-    return try during("waiting for container \(Identifier.short(id))") {
+  func waitForEnd(_ id: String, _ state: ContainerState, until deadline: Int64?) throws(EngineError) -> Bool {
+    try during("waiting for container \(Identifier.short(id))") {
       // The program's end is seen at once through its descriptor; the monitor's writing follows within moments.
       if let program = try state.program?.open(), try !isReadable(program.raw, deadline) { return false }
       var pause: UInt32 = 200
@@ -84,15 +140,15 @@ extension Engine {
       return true
     }
   }
+}
 
-  /// Waits until a descriptor is readable; false when the deadline passed first.
-  private func isReadable(_ descriptor: Int32, _ deadline: Int64?) throws(SystemError) -> Bool {
-    while true {
-      var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-      let left = deadline.map { max(0, ($0 - MonotonicClock.now + 999_999) / 1_000_000) } ?? -1
-      let ready = try systemCall("poll") { poll(&entry, 1, Int32(clamping: left)) }
-      if ready > 0 { return true }
-      if let deadline, MonotonicClock.now >= deadline { return false }
-    }
+/// Waits until a descriptor is readable; false when the deadline passed first.
+private func isReadable(_ descriptor: Int32, _ deadline: Int64?) throws(SystemError) -> Bool {
+  while true {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let left = deadline.map { max(0, ($0 - MonotonicClock.now + 999_999) / 1_000_000) } ?? -1
+    let ready = try systemCall("poll") { poll(&entry, 1, Int32(clamping: left)) }
+    if ready > 0 { return true }
+    if let deadline, MonotonicClock.now >= deadline { return false }
   }
 }
