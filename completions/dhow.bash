@@ -2,9 +2,10 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image snapshot system" ;;
+    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image registry snapshot system" ;;
     "container") echo "attach commit cp create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
     "image") echo "exists history import inspect load ls prune pull push rm save tag untag" ;;
+    "registry") echo "serve" ;;
     "snapshot") echo "create ls rm" ;;
     "system") echo "check info reset" ;;
   esac
@@ -71,6 +72,7 @@ __dhow_flags() {
     "image rm") echo "-f --force --platform" ;;
     "image remove") echo "-f --force --platform" ;;
     "image save") echo "--format -o --output --platform" ;;
+    "registry serve") echo "--listen --read-only --tls-cert --tls-key" ;;
     "snapshot create") echo "-m --message" ;;
     "snapshot ls") echo "--format -q --quiet" ;;
     "snapshot list") echo "--format -q --quiet" ;;
@@ -137,6 +139,7 @@ __dhow_valued() {
     "image rm") echo "--platform" ;;
     "image remove") echo "--platform" ;;
     "image save") echo "--format -o --output --platform" ;;
+    "registry serve") echo "--listen --tls-cert --tls-key" ;;
     "snapshot create") echo "-m --message" ;;
     "snapshot ls") echo "--format" ;;
     "snapshot list") echo "--format" ;;
@@ -153,7 +156,7 @@ __dhow_values() {
     "attach " | "exec " | "kill " | "pause " | "stop " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stop " | "container unpause " | "container wait ") echo "names:running" ;;
     "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
-    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output") echo "files" ;;
+    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output" | "registry serve --tls-cert" | "registry serve --tls-key") echo "files" ;;
     "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
     "create --cgroupns" | "run --cgroupns" | "container create --cgroupns" | "container run --cgroupns") echo "words:host private" ;;

@@ -109,6 +109,7 @@ package enum CommandTree {
     [
       CommandEntry("container", .noun(summary: "Manage containers", verbs: { container })),
       CommandEntry("image", .noun(summary: "Manage images", verbs: { image })),
+      CommandEntry("registry", .noun(summary: "Serve images to others", verbs: { serving })),
       CommandEntry("snapshot", .noun(summary: "Manage snapshots of containers", verbs: { snapshot })),
       CommandEntry("system", .noun(summary: "Manage the store and this host", verbs: { system })),
     ]
@@ -158,6 +159,8 @@ package enum CommandTree {
       CommandEntry("untag", UntagCommand.self),
     ] + imageLater
   }
+
+  static var serving: [CommandEntry] { [CommandEntry("serve", RegistryServeCommand.self)] }
 
   static var snapshot: [CommandEntry] {
     [

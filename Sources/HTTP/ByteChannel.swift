@@ -76,6 +76,13 @@ final class ByteChannel {
     return answer
   }
 
+  func abandon() {
+    guard socket >= 0 else { return }
+    tls = nil
+    Glibc.close(socket)
+    socket = -1
+  }
+
   func beginTLS(_ session: TLSSession) throws(HTTPFailure) {
     tls = session
     session.attach(socket)

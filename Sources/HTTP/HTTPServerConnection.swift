@@ -131,4 +131,7 @@ package final class HTTPServerConnection {
   }
 
   package func close() { channel.close() }
+
+  /// Closes this process's descriptor and says nothing to the client: a child serves it.
+  package func abandon() { channel.abandon() }
 }

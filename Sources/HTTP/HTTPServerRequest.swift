@@ -16,6 +16,8 @@ package final class HTTPServerRequest {
   /// The client waits for `100 Continue` before it sends its body.
   private var awaitsContinue: Bool
   private(set) var hasResponded = false
+  /// Whether `respond` was called.
+  package var isAnswered: Bool { hasResponded }
   private(set) var mustClose: Bool
 
   init(_ head: MessageHead, _ connection: HTTPServerConnection) throws(HTTPFailure) {

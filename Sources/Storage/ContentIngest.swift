@@ -64,6 +64,16 @@ package final class ContentIngest {
     return try writer.finish(expecting: nil, size: nil).digest
   }
 
+  /// Stages a blob that is in a staging area of this store already, whole, its digest taken; it stays there as well.
+  /// - Parameter path: relative to the root directory.
+  package func take(_ path: String, as digest: Digest) throws(EngineError) {
+    guard !stagedBlobs.contains(digest) else { return }
+    try during("staging \(digest)") {
+      try File.link(at: directory.root.raw, path, to: area.descriptor.raw, "blob-\(digest.hex)", shown: "\(digest)")
+    }
+    stagedBlobs.append(digest)
+  }
+
   /// Publishes a blob that was fetched whole, and whose digest was taken, together with the rest. Its lock is let go then.
   package func adopt(_ download: PartialDownload) throws(EngineError) {
     try pin(blobs: [download.digest])
