@@ -10,10 +10,7 @@ extension CommandTree {
       CommandEntry("network", .later("--network none, host and container:NAME work")),
       CommandEntry("port", .later("published ports come with networks")),
       CommandEntry("volume", .later("use a bind mount, -v /HOST/DIR:/DIR")),
-      CommandEntry("top", .later("use `exec CONTAINER ps`")),
-      CommandEntry("stats", .later(nothing)),
       CommandEntry("events", .later(nothing)),
-      CommandEntry("update", .later(nothing)),
       CommandEntry("compose", .later(nothing)),
       CommandEntry("context", .later(nothing)),
       CommandEntry("checkpoint", .later(nothing)),
@@ -54,7 +51,7 @@ extension CommandTree {
 
   /// Verbs of `container` that later versions bring.
   static var containerLater: [CommandEntry] {
-    ["top", "stats", "update", "port"].compactMap { name in
+    ["port"].compactMap { name in
       later.first { $0.name == name }
     }
       + ["checkpoint", "restore", "clone", "cleanup", "init", "mount", "runlabel", "unmount"].map {
@@ -69,8 +66,6 @@ extension CommandTree {
 
   static var systemLater: [CommandEntry] {
     [
-      CommandEntry("df", .later("`du -s` of the store's directory tells the sum")),
-      CommandEntry("prune", .later("use `container prune` and `image prune`")),
       CommandEntry("events", .later(nothing)),
       CommandEntry("service", .later(nothing)),
       CommandEntry("dial-stdio", .later(nothing)),

@@ -95,11 +95,14 @@ package enum CommandTree {
       CommandEntry("run", RunCommand.self),
       CommandEntry("save", SaveCommand.self),
       CommandEntry("start", StartCommand.self),
+      CommandEntry("stats", StatsCommand.self),
       CommandEntry("stop", StopCommand.self),
       CommandEntry("tag", TagCommand.self),
+      CommandEntry("top", TopCommand.self),
       CommandEntry("unpause", UnpauseCommand.self),
       CommandEntry("unshare", UnshareCommand.self),
       CommandEntry("untag", UntagCommand.self),
+      CommandEntry("update", UpdateCommand.self),
       CommandEntry("version", VersionCommand.self),
       CommandEntry("wait", WaitCommand.self),
     ]
@@ -136,8 +139,11 @@ package enum CommandTree {
       CommandEntry("rm", RmCommand.self, "remove"),
       CommandEntry("run", RunCommand.self),
       CommandEntry("start", StartCommand.self),
+      CommandEntry("stats", StatsCommand.self),
       CommandEntry("stop", StopCommand.self),
+      CommandEntry("top", TopCommand.self),
       CommandEntry("unpause", UnpauseCommand.self),
+      CommandEntry("update", UpdateCommand.self),
       CommandEntry("wait", WaitCommand.self),
     ] + containerLater
   }
@@ -173,7 +179,9 @@ package enum CommandTree {
   static var system: [CommandEntry] {
     [
       CommandEntry("check", CheckCommand.self),
+      CommandEntry("df", DfCommand.self),
       CommandEntry("info", InfoCommand.self),
+      CommandEntry("prune", SystemPruneCommand.self),
       CommandEntry("reset", ResetCommand.self),
     ] + systemLater
   }

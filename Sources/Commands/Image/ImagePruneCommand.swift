@@ -7,6 +7,7 @@ enum ImagePruneCommand: Command {
 
   struct Options: CommandOptions {
     var all = false
+    var dryRun = false
     var confirmation = ConfirmationOptions()
     var filter = FilterOptions()
   }
@@ -14,6 +15,7 @@ enum ImagePruneCommand: Command {
   static var flags: [Flag<Options>] {
     [
       .toggle("all", "a", "Remove all unused images, not just dangling ones") { $0.all = $1 },
+      .toggle("dry-run", nil, "Only show what would be removed") { $0.dryRun = $1 },
       FilterOptions.flag(short: nil).on(\.filter),
       ConfirmationOptions.flag.on(\.confirmation),
     ]
@@ -26,12 +28,13 @@ enum ImagePruneCommand: Command {
     filters.filters.removeAll { $0.key == "dangling" }
     let filter = try ImageFilter(filters, among: [])
     guard
-      try options.confirmation.agreed(
-        "This will remove all \(all ? "images without at least one container associated to them" : "dangling images").",
-        "removing unused images", invocation)
+      try options.dryRun
+        || options.confirmation.agreed(
+          "This will remove all \(all ? "images without at least one container associated to them" : "dangling images").",
+          "removing unused images", invocation)
     else { return .success }
-    let report = try invocation.engine().pruneImages(all: all, filter.accepts)
-    return show(report, title: "Deleted Images:", invocation)
+    let report = try invocation.engine().pruneImages(all: all, dryRun: options.dryRun, filter.accepts)
+    return show(report, title: "Deleted Images:", dryRun: options.dryRun, invocation)
   }
 
   private static func bool(_ text: String) throws(EngineError) -> Bool {
@@ -40,11 +43,13 @@ enum ImagePruneCommand: Command {
 }
 
 /// Shows what a prune did, in docker's form.
-func show(_ report: PruneReport, title: String, _ invocation: Invocation) -> ExitCode {
+func show(_ report: PruneReport, title: String, dryRun: Bool, _ invocation: Invocation) -> ExitCode {
   if !report.removed.isEmpty {
+    let title = dryRun ? title.replacing("Deleted", with: "Would delete") : title
     invocation.output.write(title + "\n" + report.removed.map { safeText($0) + "\n" }.joined() + "\n")
   }
-  invocation.output.line("Total reclaimed space: \(ByteCount.decimalText(report.reclaimedBytes))")
+  invocation.output.line(
+    "\(dryRun ? "Space to be reclaimed" : "Total reclaimed space"): \(ByteCount.decimalText(report.reclaimedBytes))")
   for failure in report.failures { invocation.report(failure) }
   return report.failures.isEmpty ? .success : .failure
 }

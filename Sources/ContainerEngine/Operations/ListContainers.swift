@@ -28,13 +28,14 @@ extension Engine {
   }
 
   /// Removes stopped containers; `accepts` decides for each.
+  /// - Parameter dryRun: only says which.
   package func pruneContainers(
-    _ accepts: (ContainerSummary) -> Bool
+    dryRun: Bool = false, _ accepts: (ContainerSummary) -> Bool
   ) throws(EngineError) -> PruneReport {
     var report = PruneReport(removed: [], reclaimedBytes: 0)
     for container in try listContainers(all: true, sizes: true) where container.isPrunable && accepts(container) {
       do throws(EngineError) {
-        try removeContainer(container.id, force: false, volumes: true)
+        if !dryRun { try removeContainer(container.id, force: false, volumes: true) }
         report.removed.append(container.id)
         report.reclaimedBytes += container.sizes?.writable ?? 0
       } catch { report.failures.append(error) }

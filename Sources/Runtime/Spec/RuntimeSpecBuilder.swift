@@ -200,24 +200,30 @@ package struct RuntimeSpecBuilder {
   }
 
   private mutating func addResources() {
-    let limits = settings.resources
+    spec.linux.resources = settings.resources.specification
+  }
+}
+
+extension ResourceLimits {
+  /// In the form of the specification, with what docker adds.
+  var specification: RuntimeSpec.Resources {
     var resources = RuntimeSpec.Resources()
-    resources.memory.limit = limits.memory
-    resources.memory.reservation = limits.memoryReservation
+    resources.memory.limit = memory
+    resources.memory.reservation = memoryReservation
     // Docker: without a word on swap as much again as memory.
     resources.memory.swap =
-      limits.memorySwap ?? limits.memory.map { $0 > 0 ? $0.multipliedReportingOverflow(by: 2).partialValue : $0 }
-    resources.cpu.shares = limits.cpuShares
-    resources.cpu.period = limits.cpuPeriod
-    resources.cpu.quota = limits.cpuQuota
-    if let nano = limits.nanoCPUs, nano > 0 {
+      memorySwap ?? memory.map { $0 > 0 ? $0.multipliedReportingOverflow(by: 2).partialValue : $0 }
+    resources.cpu.shares = cpuShares
+    resources.cpu.period = cpuPeriod
+    resources.cpu.quota = cpuQuota
+    if let nano = nanoCPUs, nano > 0 {
       resources.cpu.period = 100_000
       resources.cpu.quota = nano / 10_000
     }
-    resources.cpu.cpus = limits.cpusetCPUs
-    resources.cpu.mems = limits.cpusetMems
-    resources.pidsLimit = limits.pidsLimit
-    resources.blockIO.weight = limits.blkioWeight
-    spec.linux.resources = resources
+    resources.cpu.cpus = cpusetCPUs
+    resources.cpu.mems = cpusetMems
+    resources.pidsLimit = pidsLimit
+    resources.blockIO.weight = blkioWeight
+    return resources
   }
 }
