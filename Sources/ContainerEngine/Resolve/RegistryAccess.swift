@@ -30,7 +30,8 @@ extension Engine {
         registry: reference.domain, access: access, others: configuration.credentials)
     return RegistryClient(
       endpoints, actions: actions, credentials: credentials,
-      settings: HTTPClientSettings(proxy: configuration.proxy, headers: configuration.headers), retry: retry)
+      settings: HTTPClientSettings(proxy: configuration.proxy, headers: configuration.headers), retry: retry,
+      redirectRule: configuration.checkNotBlocked)
   }
 }
 

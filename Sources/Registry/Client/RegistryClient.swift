@@ -1,4 +1,4 @@
-internal import Basics
+package import Basics
 package import HTTP
 package import OCI
 
@@ -13,6 +13,7 @@ package final class RegistryClient {
   private let settings: HTTPClientSettings
   let retryPolicy: RetryPolicy
   private let tokens: TokenCache
+  private let redirectRule: RedirectRule?
   private var sessions: [Int: RegistrySession] = [:]
   /// The endpoint that answered last.
   private var current = 0
@@ -20,11 +21,12 @@ package final class RegistryClient {
   /// - Parameters:
   ///   - endpoints: mirrors first, then the registry; at least one.
   ///   - actions: what is going to be done: tokens are asked for that and nothing more.
+  ///   - redirectRule: asked before another host is.
   ///   - settings: proxy and headers for all endpoints; each endpoint has its own trust.
   package init(
     _ endpoints: [RegistryEndpoint], actions: [RegistryAction] = [.pull], credentials: any CredentialSource,
     settings: HTTPClientSettings = HTTPClientSettings(), retry: RetryPolicy = RetryPolicy(),
-    tokens: TokenCache = TokenCache()
+    tokens: TokenCache = TokenCache(), redirectRule: RedirectRule? = nil
   ) {
     precondition(!endpoints.isEmpty, "a repository is somewhere")
     self.endpoints = endpoints
@@ -33,13 +35,15 @@ package final class RegistryClient {
     self.settings = settings
     self.retryPolicy = retry
     self.tokens = tokens
+    self.redirectRule = redirectRule
   }
 
   /// The same repository, with the tokens there are and connections of its own: for a process that was forked, which must
   /// not use its parent's. It asks the endpoint first that answered here.
   package func forWorker() -> RegistryClient {
     let client = RegistryClient(
-      endpoints, actions: actions, credentials: credentials, settings: settings, retry: retryPolicy, tokens: tokens)
+      endpoints, actions: actions, credentials: credentials, settings: settings, retry: retryPolicy, tokens: tokens,
+      redirectRule: redirectRule)
     client.current = current
     return client
   }
@@ -82,7 +86,8 @@ package final class RegistryClient {
     // Of several places one that is down is not waited for.
     if index + 1 < endpoints.count { policy.attempts = min(policy.attempts, 2) }
     let session = RegistrySession(
-      endpoints[index], settings: settings, retry: policy, tokens: tokens, credentials: credentials)
+      endpoints[index], settings: settings, retry: policy, tokens: tokens, credentials: credentials,
+      redirectRule: redirectRule)
     sessions[index] = session
     return session
   }
@@ -103,6 +108,9 @@ package final class RegistryClient {
     }
   }
 }
+
+/// Refuses hosts that a registry must not send us to, given as `host[:port]` (SECURITY B15).
+package typealias RedirectRule = (String) throws(EngineError) -> Void
 
 /// What names a manifest in a repository.
 package enum ManifestName: Hashable, Sendable, CustomStringConvertible {

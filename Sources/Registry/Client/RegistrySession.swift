@@ -10,12 +10,14 @@ final class RegistrySession {
   private let client: HTTPClient
   /// For where it sends us: none of the endpoint's client certificates, headers and exceptions.
   private let elsewhere: HTTPClient
+  private let redirectRule: RedirectRule?
 
   init(
     _ endpoint: RegistryEndpoint, settings: HTTPClientSettings, retry: RetryPolicy, tokens: TokenCache,
-    credentials: any CredentialSource
+    credentials: any CredentialSource, redirectRule: RedirectRule? = nil
   ) {
     self.endpoint = endpoint
+    self.redirectRule = redirectRule
     self.retry = retry
     var own = settings
     own.trust = endpoint.trust
@@ -143,7 +145,13 @@ final class RegistrySession {
             .refused, call.asked, "\(address.host) redirects from https to plain http at \(next.host), which is refused"
           ))
       }
-      if next.origin != address.origin { authorization = nil }
+      if next.origin != address.origin {
+        authorization = nil
+        do throws(EngineError) { try redirectRule?(next.authority) } catch {
+          throw .final(
+            RegistryError(.refused, call.asked, "\(address.host) redirects there: \(error.reason)", hint: error.hint))
+        }
+      }
       address = next
     }
     throw .final(RegistryError(.limit, call.asked, "more than \(RegistryLimits.redirects) redirects"))
