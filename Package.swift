@@ -80,6 +80,7 @@ let package = Package(
       ["store-probe", "Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
     tests("RegistryTests", ["Registry", "HTTP", "OCI", "LinuxKernel", "Basics", "TestSupport"]),
+    tests("RegistryServerTests", ["RegistryServer", "HTTP", "OCI"]),
     tests("HTTPTests", ["HTTP", "LinuxKernel", "Basics", "TestSupport"]),
     .executableTarget(name: "seccomp-probe", path: "Tests/SeccompProbe"),
     // Static: it runs in containers that have no libraries.
@@ -99,7 +100,8 @@ let package = Package(
       "CommandsTests", ["Commands", "ContainerEngine", "Storage", "OCI", "Basics", "TestSupport"],
       goldens: ["Goldens"]),
     tests(
-      "IntegrationTests", ["TestSupport", "Basics", "OCI", "LinuxKernel", "dhow", "host-probe", "registry-double"]),
+      "IntegrationTests",
+      ["TestSupport", "Basics", "OCI", "LinuxKernel", "HTTP", "dhow", "host-probe", "registry-double"]),
   ],
   swiftLanguageModes: [.v6]
 )
