@@ -35,7 +35,7 @@ package struct UnresolvedEntries: Sendable, Equatable {
 
 /// Counts what was left out, so that each sort is one sentence whatever the archive holds.
 struct ExtractionNotes {
-  enum Sort: CaseIterable { case device, attribute, unsupportedAttribute, aufs }
+  enum Sort: CaseIterable { case device, attribute, unsupportedAttribute, aufs, owner }
   private var seen: [Sort: (count: Int, first: String)] = [:]
 
   mutating func add(_ sort: Sort, _ what: String) { seen[sort, default: (0, what)].count += 1 }
@@ -49,6 +49,7 @@ struct ExtractionNotes {
       case .attribute: return "left out the extended attribute \(safeText(first))\(others)"
       case .unsupportedAttribute:
         return "the filesystem has no extended attribute \(safeText(first)): left out\(others)"
+      case .owner: return "gave \(first)\(others) to id 0, for want of subordinate ids"
       case .aufs: return "left out aufs's own file \(first)\(others)"
       }
     }

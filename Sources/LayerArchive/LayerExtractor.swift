@@ -23,6 +23,8 @@ package final class LayerExtractor {
   package enum Ownership: Sendable {
     /// Owners as in the archive; an id that the user namespace does not map is an error.
     case asArchived
+    /// As in the archive, but an id that is not mapped becomes 0 (`--squash-ids`), with a note.
+    case fitted
     /// Everything belongs to who extracts.
     case squashed
   }
@@ -433,28 +435,33 @@ package final class LayerExtractor {
   }
 
   private func setOwner(_ uid: Int64, _ gid: Int64, shown: () -> String, _ chown: (uid_t, gid_t) -> Int32) throws {
-    guard options.ownership == .asArchived, inheritsGroup || uid != euid || gid != egid else { return }
-    try check(uid, in: &users, map: "/proc/self/uid_map", "user", shown: shown)
-    try check(gid, in: &groups, map: "/proc/self/gid_map", "group", shown: shown)
+    guard options.ownership != .squashed, inheritsGroup || uid != euid || gid != egid else { return }
+    let uid = try mapped(uid, in: &users, map: "/proc/self/uid_map", "user", shown: shown)
+    let gid = try mapped(gid, in: &groups, map: "/proc/self/gid_map", "group", shown: shown)
     if chown(uid_t(uid), gid_t(gid)) != 0 { throw failure.system(SystemError("chown", shown())) }
   }
 
-  private func check(
+  /// The id as it can be given here.
+  private func mapped(
     _ id: Int64, in range: inout OwnerRange?, map: String, _ kind: String, shown: () -> String
-  ) throws {
+  ) throws -> Int64 {
     if range == nil {
       do throws(SystemError) { range = try OwnerRange(map: map) } catch { throw failure.system(error) }
     }
-    guard let range, !range.contains(id) || id == 0xFFFF_FFFF else { return }
+    guard let range, !range.contains(id) || id == 0xFFFF_FFFF else { return id }
     guard id >= 0, id < 0xFFFF_FFFF else {
       throw failure.corrupt("\(shown()) belongs to the \(kind) id \(id), which cannot be")
+    }
+    if options.ownership == .fitted {
+      notes.add(.owner, "\(shown()) of the \(kind) id \(id)")
+      return 0
     }
     throw EngineError(
       .limitReached, failure.doing,
       "\(shown()) belongs to the \(kind) id \(id), and you have the ids 0 to \(range.count - 1)",
       hint:
         "give yourself \(id) subordinate ids in /etc/sub\(kind == "user" ? "uid" : "gid"), "
-        + "or use an image with smaller ids"
+        + "or take the image with --squash-ids"
     )
   }
 

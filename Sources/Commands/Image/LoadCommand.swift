@@ -9,6 +9,7 @@ enum LoadCommand: Command {
   struct Options: CommandOptions {
     var source = ArchiveSource.standardInput
     var platform: String?
+    var squashIDs = false
   }
 
   static var flags: [Flag<Options>] {
@@ -20,6 +21,7 @@ enum LoadCommand: Command {
         $0.platform = try platform($1)
       },
       .toggle("quiet", "q", "Suppress the load output") { _, _ in },
+      .toggle("squash-ids", nil, "Give files of ids beyond your subordinate range to id 0") { $0.squashIDs = $1 },
     ]
   }
 
@@ -28,7 +30,8 @@ enum LoadCommand: Command {
       throw EngineError(
         .usage, "", "requested load from stdin, but stdin is empty", hint: "name an archive with -i FILE")
     }
-    let report = try invocation.engine().loadImages(options.source, platform: options.platform)
+    let report = try invocation.engine().loadImages(
+      options.source, platform: options.platform, squashIDs: options.squashIDs)
     for note in report.notes { invocation.warn(note) }
     for sentence in report.renamed { invocation.output.line(safeText(sentence)) }
     for name in report.loaded {

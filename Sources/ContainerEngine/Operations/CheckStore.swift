@@ -49,7 +49,8 @@ extension Engine {
       let fresh = try File.openDirectory(at: scratch.descriptor.raw, "fresh")
       let (damages, unpacked) = try LayerVerification.damages(
         of: tree.raw, blob: DescriptorSource(blob.raw, shown: "\(source.blob)"), scratch: fresh.raw,
-        options: try layerOptions(), doing: doing)
+        // What is in the store with such ids was taken in so.
+        options: try layerOptions(squashIDs: true), doing: doing)
       guard unpacked.diffID == source.diffID else {
         return "its blob has the content of layer \(unpacked.diffID.short)"
       }
@@ -62,7 +63,7 @@ extension Engine {
     let doing = "unpacking layer \(source.diffID.short)"
     guard let draft = try ingest.layer(source.diffID) else { return }
     let blob = try BlobStore(directory).open(source.blob)
-    let options = try layerOptions()
+    let options = try layerOptions(squashIDs: true)
     try during(doing) {
       let unpacked = try LayerUnpacking.unpack(
         DescriptorSource(blob.raw, shown: "\(source.blob)"), into: draft.tree.raw, options: options, doing: doing)
@@ -80,9 +81,11 @@ extension Engine {
   }
 
   /// How layers are unpacked for this user.
-  func layerOptions() throws(EngineError) -> LayerExtractor.Options {
+  /// - Parameter squashIDs: ids that the user does not have become 0 instead of an error.
+  func layerOptions(squashIDs: Bool = false) throws(EngineError) -> LayerExtractor.Options {
     LayerExtractor.Options(
-      mode: isRootless ? .rootless : .root, ownership: try idMap().isSingle ? .squashed : .asArchived)
+      mode: isRootless ? .rootless : .root,
+      ownership: try idMap().isSingle ? .squashed : squashIDs ? .fitted : .asArchived)
   }
 }
 

@@ -33,6 +33,7 @@ extension Engine {
       var view = ContainerInspect.State(status: state.phase == .paused ? "paused" : "running")
       view.pid = Int64(state.program?.pid ?? 0)
       view.startedAt = state.startedAt
+      view.effectiveLimits = CgroupPlacement(record: state.cgroup).effectiveLimits
       return view
     case .exited(let exit):
       var view = ContainerInspect.State(status: "exited")

@@ -18,7 +18,10 @@ package struct LoadReport: Sendable {
 extension Engine {
   /// Adds the images of an archive: docker's in all its forms, or an OCI image layout; a tar, compressed or not, from a
   /// file or standard input, or a directory. All of it is checked before the first image is there.
-  package func loadImages(_ source: ArchiveSource, platform: String?) throws(EngineError) -> LoadReport {
+  /// - Parameter squashIDs: files of ids that the user does not have belong to id 0, with a note, instead of an error.
+  package func loadImages(
+    _ source: ArchiveSource, platform: String?, squashIDs: Bool = false
+  ) throws(EngineError) -> LoadReport {
     let doing = "loading \(source.shown)"
     return try during(doing) {
       let wanted = try platform.map { try Platform(parsing: $0) } ?? Platform.host
@@ -33,7 +36,7 @@ extension Engine {
         }
       let images = try archive.images(for: wanted)
       var report = LoadReport()
-      report.notes = try unpack(images, from: archive, doing: doing)
+      report.notes = try unpack(images, from: archive, try layerOptions(squashIDs: squashIDs), doing: doing)
       try ingest.keep(onlyBlobs: Set(images.flatMap(\.blobs)))
       try ingest.publish()
       for image in images { try add(image, &report) }
@@ -53,7 +56,9 @@ extension Engine {
   }
 
   /// Unpacks the layers that are not in the store, and checks the diff ids of those that are.
-  private func unpack(_ images: [ArchivedImage], from archive: ImageArchive, doing: String) throws -> [String] {
+  private func unpack(
+    _ images: [ArchivedImage], from archive: ImageArchive, _ options: LayerExtractor.Options, doing: String
+  ) throws -> [String] {
     let ingest = archive.ingest
     try ingest.pin(blobs: images.flatMap(\.blobs), layers: images.flatMap(\.config.diffIDs))
     var jobs: [LayerWorkers.Job] = []
@@ -72,7 +77,7 @@ extension Engine {
             diffID: diffID, blob: blob, draft: draft, lower: Array(image.config.diffIDs[..<index])))
       }
     }
-    return try LayerWorkers(ingest: ingest, options: try layerOptions(), doing: doing).run(jobs)
+    return try LayerWorkers(ingest: ingest, options: options, doing: doing).run(jobs)
   }
 
   /// A blob of a layer whose tree is there already must still be what the config says (SECURITY B10).

@@ -2,7 +2,7 @@ internal import Basics
 internal import Storage
 
 extension ContainerInspect {
-  /// docker's HostConfig: what was asked for of the host. Limits are shown as asked; `effectiveLimits` tells what holds.
+  /// docker's HostConfig: what was asked for of the host. Limits are shown as asked; `State.EffectiveLimits` tells what holds.
   var hostConfig: JSON {
     var object = JSONObject()
     object["Binds"] = orNull(settings.mounts.filter { $0.kind == .bind && $0.createsSource }.map(bindText))

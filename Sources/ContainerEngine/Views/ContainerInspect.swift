@@ -41,6 +41,8 @@ package struct ContainerInspect {
     package var oomKilled = false
     package var startedAt: Timestamp?
     package var finishedAt: Timestamp?
+    /// What the kernel says while it runs; nil otherwise.
+    package var effectiveLimits: ResourceLimits?
 
     package init(status: String) { self.status = status }
   }
@@ -124,12 +126,30 @@ package struct ContainerInspect {
   }
 
   private var stateJSON: JSON {
-    [
+    var object: JSON = [
       "Status": .string(state.status), "Running": .bool(state.status == "running" || state.status == "paused"),
       "Paused": .bool(state.status == "paused"), "Restarting": false, "OOMKilled": .bool(state.oomKilled),
       "Dead": false, "Pid": .integer(state.pid), "ExitCode": .integer(state.exitCode), "Error": .string(state.error),
       "StartedAt": .string(state.startedAt?.rfc3339 ?? Timestamp.goZero),
       "FinishedAt": .string(state.finishedAt?.rfc3339 ?? Timestamp.goZero),
+    ]
+    if let limits = state.effectiveLimits, case .object(var members) = object {
+      members["EffectiveLimits"] = effectiveJSON(limits)
+      object = .object(members)
+    }
+    return object
+  }
+
+  /// Under HostConfig's names, null for what has no limit: HostConfig itself says what was asked for.
+  private func effectiveJSON(_ limits: ResourceLimits) -> JSON {
+    func number(_ value: Int64?) -> JSON { value.map(JSON.integer) ?? .null }
+    func text(_ value: String?) -> JSON { value.map(JSON.string) ?? .null }
+    return [
+      "Memory": number(limits.memory), "MemoryReservation": number(limits.memoryReservation),
+      "MemorySwap": number(limits.memorySwap), "CpuShares": number(limits.cpuShares),
+      "CpuPeriod": number(limits.cpuPeriod), "CpuQuota": number(limits.cpuQuota),
+      "CpusetCpus": text(limits.cpusetCPUs), "CpusetMems": text(limits.cpusetMems),
+      "PidsLimit": number(limits.pidsLimit),
     ]
   }
 
