@@ -4,8 +4,8 @@ package enum ProductVersion {
   /// The engine API reported (FEATURES: ceiling 1.50).
   package static let api = "1.50"
   package static let minimumAPI = "1.24"
-  /// The commit it was built from; a release build sets it.
-  package static let commit = "unknown"
+  /// The commit it was built from; empty when the build was not told.
+  package static let commit = ""
   /// The language it is written in, where docker reports Go's version.
   package static let language = "swift6.3"
   /// The machine in the words of OCI platforms.

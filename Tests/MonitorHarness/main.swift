@@ -91,7 +91,7 @@ struct Harness {
     let pid = Int32(state["pid"]?.integerValue ?? 0)
     let outcome = try AttachClient.run(connection, try attachOptions()) { kill(pid, $0) }
     switch outcome {
-    case .exited(let status): return status.code
+    case .exited(let status), .unheard(let status, _): return status.code
     case .detached:
       say("detached\n")
       return 0

@@ -49,7 +49,7 @@ enum ExecCommand: Command {
     }
     let outcome = try invocation.engine().execInContainer(operands[0], request)
     switch outcome {
-    case .exited(let code): return ExitCode(code)
+    case .exited, .unheard: return invocation.exitCode(of: outcome)
     case .started: return .success
     case .detached: return invocation.leftByKeys(outcome) ?? .success
     }

@@ -32,7 +32,7 @@ struct ObjectPrinter {
 
   init(_ format: String?) throws {
     self.format = format
-    template = format == nil || format == "" || format == "json" ? nil : try GoTemplate(format ?? "")
+    template = format == nil || format == "" || format == "json" ? nil : try GoTemplate.ofObject(format ?? "")
   }
 
   /// Looks up and prints `names`; those that are missing are shown as errors after the rest.

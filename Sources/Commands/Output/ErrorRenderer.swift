@@ -16,6 +16,7 @@ package struct ErrorRenderer {
     switch error {
     case is BrokenPipe: ""
     case let error as EngineError: render(error)
+    case let error as UnreadableTemplate: render(error.error)
     case let error as ArgumentError: render(EngineError(.usage, "", error.message, hint: error.hint))
     default: render(EngineError(.internal, "", "\(error)"))
     }

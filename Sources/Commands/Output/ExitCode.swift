@@ -10,6 +10,7 @@ package struct ExitCode: Equatable, Sendable {
   package static let success = ExitCode(0)
   /// A verb other than `run`, `create` and `exec` failed.
   package static let failure = ExitCode(1)
+  package static let unreadableTemplate = ExitCode(64)
   package static let engine = ExitCode(125)
   package static let notExecutable = ExitCode(126)
   package static let notFound = ExitCode(127)
@@ -21,6 +22,7 @@ package struct ExitCode: Equatable, Sendable {
     case let error as EngineError: self = Self.code(of: error.kind, otherwise)
     case is ArgumentError: self = .engine
     case is BrokenPipe: self = .success
+    case is UnreadableTemplate: self = .unreadableTemplate
     default: self = otherwise
     }
   }

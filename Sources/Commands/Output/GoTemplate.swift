@@ -31,6 +31,11 @@ package struct GoTemplate {
     self.source = source
   }
 
+  /// The template of a command that shows single objects: docker's exit code for one that cannot be read is 64 there.
+  package static func ofObject(_ source: String) throws -> GoTemplate {
+    do { return try GoTemplate(source) } catch let error as EngineError { throw UnreadableTemplate(error: error) }
+  }
+
   /// Renders the template for one object.
   ///
   /// `methods` answers calls with arguments, such as `.Label "x"`.
@@ -44,6 +49,11 @@ package struct GoTemplate {
       throw error.engineError
     }
   }
+}
+
+/// A template that cannot be read, where docker's exit code is 64 (EX_USAGE, sysexits.h).
+package struct UnreadableTemplate: Error {
+  var error: EngineError
 }
 
 /// What is wrong with a template or its evaluation; `place` is a byte offset in the source.

@@ -1,6 +1,7 @@
 internal import Basics
 package import ContainerEngine
 internal import Glibc
+internal import LinuxKernel
 
 extension Invocation {
   /// The engine on the store the user chose.
@@ -28,6 +29,12 @@ extension Invocation {
   package func exitCode(of outcome: RunOutcome) -> ExitCode {
     switch outcome {
     case .exited(let code): return ExitCode(code)
+    case .unheard(let code, let errno):
+      // docker's client fails by itself then; a program's own failure says more.
+      report(
+        SystemError("write", "standard output", errno: errno).engineError(
+          "the program has ended, and part of its output is lost", hint: errno == ENOSPC ? "make room for it" : nil))
+      return code == 0 ? .engine : ExitCode(code)
     case .started(let id):
       output.line(id)
       return .success

@@ -16,7 +16,7 @@ enum InfoCommand: Command {
     switch options.output.format {
     case nil, "": show(facts, invocation)
     case "json": invocation.output.line(facts.text(htmlSafe: true))
-    case let source?: invocation.output.line(safeLines(try GoTemplate(source).render(facts)))
+    case let source?: invocation.output.line(safeLines(try GoTemplate.ofObject(source).render(facts)))
     }
     return .success
   }

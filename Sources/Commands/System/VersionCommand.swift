@@ -16,7 +16,7 @@ enum VersionCommand: Command {
     switch options.output.format {
     case nil, "": invocation.output.write(text(facts))
     case "json": invocation.output.line(facts.text(htmlSafe: true))
-    case let source?: invocation.output.line(safeLines(try GoTemplate(source).render(facts)))
+    case let source?: invocation.output.line(safeLines(try GoTemplate.ofObject(source).render(facts)))
     }
     return .success
   }
@@ -59,13 +59,13 @@ enum VersionCommand: Command {
 
   private static func text(_ facts: JSON) -> String {
     func value(_ block: String, _ name: String) -> String { facts[block]?[name]?.stringValue ?? "" }
+    func commit(_ label: String) -> String { ProductVersion.commit.isEmpty ? "" : "\(label)\(ProductVersion.commit)\n" }
     return """
       Client:
        Version:           \(value("Client", "Version"))
        API version:       \(value("Client", "ApiVersion"))
        Swift version:     \(value("Client", "GoVersion"))
-       Git commit:        \(value("Client", "GitCommit"))
-       OS/Arch:           linux/\(value("Client", "Arch"))
+      \(commit(" Git commit:        ")) OS/Arch:           linux/\(value("Client", "Arch"))
        Context:           default
 
       Server: dhow
@@ -73,8 +73,7 @@ enum VersionCommand: Command {
         Version:          \(value("Server", "Version"))
         API version:      \(value("Server", "ApiVersion")) (minimum version \(value("Server", "MinAPIVersion")))
         Swift version:    \(value("Server", "GoVersion"))
-        Git commit:       \(value("Server", "GitCommit"))
-        OS/Arch:          linux/\(value("Server", "Arch"))
+      \(commit("  Git commit:       "))  OS/Arch:          linux/\(value("Server", "Arch"))
         Kernel version:   \(value("Server", "KernelVersion"))
         Experimental:     false
 

@@ -37,6 +37,7 @@ extension Engine {
     }
     switch outcome {
     case .exited(let status): return .exited(status.code)
+    case .unheard(let status, let code): return .unheard(status.code, errno: code)
     case .detached: return .detached
     case .readerGone: return .exited(128 + SIGPIPE)
     case .interrupted(let signal): return .exited(128 + signal)

@@ -22,10 +22,10 @@ struct ContainerStart {
   /// - Parameters:
   ///   - local: the caller's own streams, when this is the process that the user started.
   ///   - link: to the process that the user started, when this is not.
-  /// - Returns: the exit code for that process.
+  /// - Returns: how it ended for that process.
   func supervise(
     local: LocalClient?, link: MonitorProcess.Link?, warn: (String) -> Void
-  ) throws(EngineError) -> Int32 {
+  ) throws(EngineError) -> RunOutcome {
     let containers = engine.containers
     let home = try containers.open(record.id)
     let runDirectory = try makeRunDirectory()
@@ -55,7 +55,7 @@ struct ContainerStart {
     lock.release()
     link?.started()
     let status = try monitor.run(process) { status in end(status, startedAt, cgroup, runtime) }
-    return status.code
+    return .ended(status.code, outputFailure: monitor.outputFailure)
   }
 
   /// Prepares the launch and enters the user's namespace, in this order where that can be, so that the one goes on

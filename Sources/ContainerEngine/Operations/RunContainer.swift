@@ -76,12 +76,13 @@ extension Engine {
         if !record.settings.joinsNamespaces { try enterUserNamespace() }
         local.shepherd = try Shepherd.start()
       }
-      return .exited(try start.supervise(local: local, link: nil, warn: warn))
+      return try start.supervise(local: local, link: nil, warn: warn)
     }
     // The helpers that write the map are our children: they must be done before there is a second process.
     if !record.settings.joinsNamespaces { try enterUserNamespace() }
     let monitor = try MonitorProcess.detach(attach: local) { (link) throws(EngineError) in
-      try start.supervise(local: nil, link: link, warn: warn)
+      if case .exited(let code) = try start.supervise(local: nil, link: link, warn: warn) { return code }
+      return 0
     }
     lock.release()
     guard let attach, let connection = monitor.takeConnection() else { return .started(id: record.id) }

@@ -62,10 +62,16 @@ package struct ExecRequest: Sendable {
 package enum RunOutcome: Equatable, Sendable {
   /// The program ended; the code a shell would report.
   case exited(Int32)
+  /// The same, but part of what it wrote could not be shown: errno of the caller's own stdout or stderr.
+  case unheard(Int32, errno: Int32)
   /// With `-d`: the container's id, once its program really runs.
   case started(id: String)
   /// The caller left with the detach keys; the container runs on.
   case detached
+
+  static func ended(_ code: Int32, outputFailure: Int32?) -> RunOutcome {
+    outputFailure.map { .unheard(code, errno: $0) } ?? .exited(code)
+  }
 }
 
 /// A container made, and what could not be done as asked.

@@ -50,6 +50,7 @@ struct ChildTask {
       let end = try Spawn.wait(pid)
       let words = answer.isEmpty ? [] : try JSON(parsing: answer).arrayValue?.compactMap(\.stringValue) ?? []
       if case .exited(0) = end { return words }
+      if case .signaled(SIGPIPE) = end { BrokenPipe.endProcess() }
       guard !words.isEmpty else { throw EngineError(.internal, doing, "its child ended before it was done") }
       guard words.count == 3 else { throw EngineError(.internal, doing, "its child did not say what went wrong") }
       throw EngineError(

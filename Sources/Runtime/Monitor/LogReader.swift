@@ -39,6 +39,8 @@ package final class LogReader {
   private var startsLine = (stdout: true, stderr: true)
   private var isPastUntil = false
   private var isClosed = false
+  /// Why our output can take no more.
+  private var failure: SystemError?
 
   private init(directory: Int32, options: LogOptions, stdout: Int32, stderr: Int32) {
     self.options = options
@@ -74,6 +76,9 @@ package final class LogReader {
         try reader.readAll()
       }
     } catch { throw error.engineError("reading the container's log") }
+    if let failure = reader.failure, failure.errno != EPIPE {
+      throw failure.engineError("showing the container's log on standard output")
+    }
   }
 
   private var isDone: Bool { isPastUntil || isClosed }
@@ -171,7 +176,10 @@ package final class LogReader {
     written = 0
     do throws(SystemError) {
       try File.writeAll(writing == .stdout ? descriptors.stdout : descriptors.stderr, bytes)
-    } catch { isClosed = true }
+    } catch {
+      isClosed = true
+      failure = error
+    }
   }
 
   private func follow(_ connection: borrowing OwnedDescriptor) throws(SystemError) {

@@ -30,6 +30,8 @@ package struct AttachOptions: Sendable {
 /// How an attachment ended. In every case the terminal is as it was.
 package enum AttachOutcome: Equatable, Sendable {
   case exited(ExitStatus)
+  /// The same, but part of the output could not be written: errno of our stdout or stderr.
+  case unheard(ExitStatus, errno: Int32)
   /// By the detach keys; the container runs on.
   case detached
   /// The reader of our output has gone (`| head`); the container runs on.
@@ -112,6 +114,9 @@ package final class AttachClient {
     // Everything that came before the end is shown before we say that it ended.
     while (output?.pending ?? 0) > 0 || (errors?.pending ?? 0) > 0, outcome != .detached { try loop.runOnce() }
     if outcome == .detached { terminal?.leave() }
+    if case .exited(let status) = outcome, let code = output?.failure ?? errors?.failure, code != EPIPE {
+      return .unheard(status, errno: code)
+    }
     return outcome ?? .lost
   }
 

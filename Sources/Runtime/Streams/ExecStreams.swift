@@ -100,6 +100,9 @@ package final class ExecStreams {
     if case .exited = outcome { for source in sources { source.drain() } }
     sources = []
     while (output?.pending ?? 0) > 0 || (errors?.pending ?? 0) > 0, outcome != .detached { try loop.runOnce() }
+    if case .exited(let status) = outcome, let code = output?.failure ?? errors?.failure, code != EPIPE {
+      return .unheard(status, errno: code)
+    }
     return outcome ?? .lost
   }
 
