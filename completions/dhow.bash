@@ -2,12 +2,12 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save start stop tag unpause unshare untag version wait container image registry snapshot system" ;;
-    "container") echo "attach commit cp create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stop unpause wait" ;;
+    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save start stats stop tag top unpause unshare untag update version wait container image registry snapshot system" ;;
+    "container") echo "attach commit cp create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stats stop top unpause update wait" ;;
     "image") echo "exists history import inspect load ls prune pull push rm save tag untag" ;;
     "registry") echo "serve" ;;
     "snapshot") echo "create ls rm" ;;
-    "system") echo "check info reset" ;;
+    "system") echo "check df info prune reset" ;;
   esac
 }
 
@@ -25,21 +25,23 @@ __dhow_flags() {
     "import") echo "-c --change -m --message --platform" ;;
     "info") echo "-f --format" ;;
     "inspect") echo "-f --format -s --size --type" ;;
-    "kill") echo "-s --signal" ;;
-    "load") echo "-i --input --platform -q --quiet" ;;
+    "kill") echo "-a --all --cidfile -l --latest -s --signal" ;;
+    "load") echo "-i --input --platform -q --quiet --squash-ids" ;;
     "login") echo "--authfile --cert-dir --get-login -p --password --password-stdin --tls-verify -u --username -v --verbose" ;;
     "logout") echo "-a --all --authfile" ;;
     "logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
     "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
     "pull") echo "--platform -q --quiet" ;;
     "push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
-    "restart") echo "-s --signal -t --timeout" ;;
-    "rm") echo "-f --force -v --volumes" ;;
+    "restart") echo "-a --all --cidfile -f --filter -l --latest --running -s --signal -t --timeout" ;;
+    "rm") echo "-a --all --cidfile --filter -f --force -i --ignore --latest -v --volumes" ;;
     "rmi") echo "-f --force --platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -d --detach --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "save") echo "--format -o --output --platform" ;;
-    "start") echo "-a --attach --detach-keys -i --interactive --sig-proxy" ;;
-    "stop") echo "-s --signal -t --timeout" ;;
+    "start") echo "--all -a --attach --detach-keys -f --filter -i --interactive -l --latest --sig-proxy" ;;
+    "stats") echo "-a --all --format --no-stream --no-trunc" ;;
+    "stop") echo "-a --all --cidfile -f --filter -i --ignore -l --latest -s --signal -t --timeout" ;;
+    "update") echo "--blkio-weight --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -m --memory --memory-reservation --memory-swap --pids-limit" ;;
     "version") echo "-f --format" ;;
     "container attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
     "container commit") echo "-a --author -c --change -m --message -p --pause" ;;
@@ -48,25 +50,27 @@ __dhow_flags() {
     "container exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
     "container export") echo "-o --output" ;;
     "container inspect") echo "-f --format -s --size" ;;
-    "container kill") echo "-s --signal" ;;
+    "container kill") echo "-a --all --cidfile -l --latest -s --signal" ;;
     "container logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
     "container ls") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
     "container list") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
     "container ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
-    "container prune") echo "--filter -f --force" ;;
-    "container restart") echo "-s --signal -t --timeout" ;;
-    "container rm") echo "-f --force -v --volumes" ;;
-    "container remove") echo "-f --force -v --volumes" ;;
+    "container prune") echo "--dry-run --filter -f --force" ;;
+    "container restart") echo "-a --all --cidfile -f --filter -l --latest --running -s --signal -t --timeout" ;;
+    "container rm") echo "-a --all --cidfile --filter -f --force -i --ignore --latest -v --volumes" ;;
+    "container remove") echo "-a --all --cidfile --filter -f --force -i --ignore --latest -v --volumes" ;;
     "container run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -d --detach --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
-    "container start") echo "-a --attach --detach-keys -i --interactive --sig-proxy" ;;
-    "container stop") echo "-s --signal -t --timeout" ;;
+    "container start") echo "--all -a --attach --detach-keys -f --filter -i --interactive -l --latest --sig-proxy" ;;
+    "container stats") echo "-a --all --format --no-stream --no-trunc" ;;
+    "container stop") echo "-a --all --cidfile -f --filter -i --ignore -l --latest -s --signal -t --timeout" ;;
+    "container update") echo "--blkio-weight --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -m --memory --memory-reservation --memory-swap --pids-limit" ;;
     "image history") echo "--format -H --human --no-trunc -q --quiet" ;;
     "image import") echo "-c --change -m --message --platform" ;;
     "image inspect") echo "-f --format --platform" ;;
-    "image load") echo "-i --input --platform -q --quiet" ;;
+    "image load") echo "-i --input --platform -q --quiet --squash-ids" ;;
     "image ls") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image list") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
-    "image prune") echo "-a --all --filter -f --force" ;;
+    "image prune") echo "-a --all --dry-run --filter -f --force" ;;
     "image pull") echo "--platform -q --quiet" ;;
     "image push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
     "image rm") echo "-f --force --platform" ;;
@@ -77,7 +81,9 @@ __dhow_flags() {
     "snapshot ls") echo "--format -q --quiet" ;;
     "snapshot list") echo "--format -q --quiet" ;;
     "system check") echo "-q --quiet -r --repair" ;;
+    "system df") echo "--format -v --verbose" ;;
     "system info") echo "-f --format" ;;
+    "system prune") echo "-a --all --dry-run --filter -f --force --volumes" ;;
     "system reset") echo "-f --force" ;;
   esac
 }
@@ -96,7 +102,7 @@ __dhow_valued() {
     "import") echo "-c --change -m --message --platform" ;;
     "info") echo "-f --format" ;;
     "inspect") echo "-f --format --type" ;;
-    "kill") echo "-s --signal" ;;
+    "kill") echo "--cidfile -s --signal" ;;
     "load") echo "-i --input --platform" ;;
     "login") echo "--authfile --cert-dir -p --password -u --username" ;;
     "logout") echo "--authfile" ;;
@@ -104,12 +110,15 @@ __dhow_valued() {
     "ps") echo "-f --filter --format -n --last" ;;
     "pull") echo "--platform" ;;
     "push") echo "--authfile --cert-dir --compression-format --compression-level --creds --digestfile -f --format --platform --retry --retry-delay" ;;
-    "restart") echo "-s --signal -t --timeout" ;;
+    "restart") echo "--cidfile -f --filter -s --signal -t --timeout" ;;
+    "rm") echo "--cidfile --filter" ;;
     "rmi") echo "--platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "save") echo "--format -o --output --platform" ;;
-    "start") echo "--detach-keys" ;;
-    "stop") echo "-s --signal -t --timeout" ;;
+    "start") echo "--detach-keys -f --filter" ;;
+    "stats") echo "--format" ;;
+    "stop") echo "--cidfile -f --filter -s --signal -t --timeout" ;;
+    "update") echo "--blkio-weight --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -m --memory --memory-reservation --memory-swap --pids-limit" ;;
     "version") echo "-f --format" ;;
     "container attach") echo "--detach-keys" ;;
     "container commit") echo "-a --author -c --change -m --message" ;;
@@ -117,16 +126,20 @@ __dhow_valued() {
     "container exec") echo "--detach-keys -e --env --env-file -u --user -w --workdir" ;;
     "container export") echo "-o --output" ;;
     "container inspect") echo "-f --format" ;;
-    "container kill") echo "-s --signal" ;;
+    "container kill") echo "--cidfile -s --signal" ;;
     "container logs") echo "--since -n --tail --until" ;;
     "container ls") echo "-f --filter --format -n --last" ;;
     "container list") echo "-f --filter --format -n --last" ;;
     "container ps") echo "-f --filter --format -n --last" ;;
     "container prune") echo "--filter" ;;
-    "container restart") echo "-s --signal -t --timeout" ;;
+    "container restart") echo "--cidfile -f --filter -s --signal -t --timeout" ;;
+    "container rm") echo "--cidfile --filter" ;;
+    "container remove") echo "--cidfile --filter" ;;
     "container run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
-    "container start") echo "--detach-keys" ;;
-    "container stop") echo "-s --signal -t --timeout" ;;
+    "container start") echo "--detach-keys -f --filter" ;;
+    "container stats") echo "--format" ;;
+    "container stop") echo "--cidfile -f --filter -s --signal -t --timeout" ;;
+    "container update") echo "--blkio-weight --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -m --memory --memory-reservation --memory-swap --pids-limit" ;;
     "image history") echo "--format" ;;
     "image import") echo "-c --change -m --message --platform" ;;
     "image inspect") echo "-f --format --platform" ;;
@@ -143,7 +156,9 @@ __dhow_valued() {
     "snapshot create") echo "-m --message" ;;
     "snapshot ls") echo "--format" ;;
     "snapshot list") echo "--format" ;;
+    "system df") echo "--format" ;;
     "system info") echo "-f --format" ;;
+    "system prune") echo "--filter" ;;
   esac
 }
 
@@ -153,10 +168,10 @@ __dhow_values() {
     " --error-format") echo "words:text json" ;;
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
     " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir") echo "directories" ;;
-    "attach " | "exec " | "kill " | "pause " | "stop " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stop " | "container unpause " | "container wait ") echo "names:running" ;;
-    "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
+    "attach " | "exec " | "kill " | "pause " | "stats " | "stop " | "top " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stats " | "container stop " | "container top " | "container unpause " | "container wait ") echo "names:running" ;;
+    "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "update " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "container update " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
-    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output" | "registry serve --tls-cert" | "registry serve --tls-key") echo "files" ;;
+    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "kill --cidfile" | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "restart --cidfile" | "rm --cidfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "stop --cidfile" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container kill --cidfile" | "container restart --cidfile" | "container rm --cidfile" | "container remove --cidfile" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "container stop --cidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output" | "registry serve --tls-cert" | "registry serve --tls-key") echo "files" ;;
     "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
     "create --cgroupns" | "run --cgroupns" | "container create --cgroupns" | "container run --cgroupns") echo "words:host private" ;;
@@ -172,7 +187,7 @@ __dhow_values() {
     "create --stop-signal" | "kill -s" | "kill --signal" | "restart -s" | "restart --signal" | "run --stop-signal" | "stop -s" | "stop --signal" | "container create --stop-signal" | "container kill -s" | "container kill --signal" | "container restart -s" | "container restart --signal" | "container run --stop-signal" | "container stop -s" | "container stop --signal") echo "words:HUP INT QUIT KILL USR1 USR2 TERM CONT STOP" ;;
     "create --userns" | "run --userns" | "container create --userns" | "container run --userns") echo "words:host keep-id" ;;
     "create " | "history " | "images " | "push " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image push " | "image rm " | "image remove " | "image save " | "image tag " | "image untag ") echo "names:images" ;;
-    "history --format" | "images --format" | "ps --format" | "container ls --format" | "container list --format" | "container ps --format" | "image history --format" | "image ls --format" | "image list --format" | "snapshot ls --format" | "snapshot list --format") echo "words:table json" ;;
+    "history --format" | "images --format" | "ps --format" | "stats --format" | "container ls --format" | "container list --format" | "container ps --format" | "container stats --format" | "image history --format" | "image ls --format" | "image list --format" | "snapshot ls --format" | "snapshot list --format" | "system df --format") echo "words:table json" ;;
     "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "inspect --type") echo "words:container image" ;;
     "push --compression-format" | "image push --compression-format") echo "words:gzip zstd" ;;
@@ -213,7 +228,7 @@ __dhow_complete() {
     COMPREPLY=($(compgen -W "$(__dhow_flags "$path") --help" -- "$cur"))
   elif [[ -n $(__dhow_verbs "$path") ]]; then
     COMPREPLY=($(compgen -W "$(__dhow_verbs "$path")" -- "$cur"))
-  elif [[ " create ; exec ; run ; unshare ; container create ; container exec ; container run " == *" $path "* && $operands -gt 0 ]]; then
+  elif [[ " create ; exec ; run ; top ; unshare ; container create ; container exec ; container run ; container top " == *" $path "* && $operands -gt 0 ]]; then
     COMPREPLY=($(compgen -f -- "$cur"))
   else
     __dhow_offer "$(__dhow_values "$path" "")" "$cur"

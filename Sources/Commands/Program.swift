@@ -104,7 +104,9 @@ package struct Program {
         return .success
       }
       for note in parsed.notes { errors.line(note) }
-      if let complaint = description.operands.complaint(parsed.operands.count) {
+      if let complaint = description.operands.complaint(parsed.operands.count),
+        !(parsed.operands.isEmpty && C.needsNoOperands(options))
+      {
         return wrongCount(complaint, path, description, globals)
       }
       let invocation = Invocation(program: name, path: path, globals: globals, output: output, errors: errors)

@@ -65,11 +65,7 @@ enum PsCommand: Command {
     let showsAll = options.all || options.last > 0 || ContainerFilter.asksForAll(options.filter)
     let comparesAges = !options.filter.values("before").isEmpty || !options.filter.values("since").isEmpty
     let all = try engine.listContainers(all: showsAll || comparesAges, sizes: sizes)
-    let filter = try ContainerFilter(options.filter, among: all) { name in
-      // An image that is not there is nobody's ancestor.
-      guard let image = try? engine.inspectImage(name) else { return nil }
-      return (image["Id"]?.stringValue ?? "", image["RootFS"]?["Layers"]?.arrayValue?.compactMap(\.stringValue) ?? [])
-    }
+    let filter = try ContainerFilter(options.filter, among: all) { engine.ancestor($0) }
     let chosen = all.filter { (showsAll || isUp($0)) && filter.accepts($0) }
     return options.last > 0 ? Array(chosen.prefix(Int(min(options.last, 1 << 31)))) : chosen
   }

@@ -9,6 +9,7 @@ enum RmCommand: Command {
   struct Options: CommandOptions {
     var force = false
     var volumes = false
+    var selection = ContainerSelection()
   }
 
   static var flags: [Flag<Options>] {
@@ -16,21 +17,31 @@ enum RmCommand: Command {
       .toggle("force", "f", "Force the removal of a running container (uses SIGKILL)") { $0.force = $1 },
       .refused("link", "l", because: "links come with networks, which are not in this version yet"),
       .toggle("volumes", "v", "Remove anonymous volumes associated with the container") { $0.volumes = $1 },
+      ContainerSelection.allFlag("a", "Remove all containers").on(\.selection),
+      ContainerSelection.cidFileFlag.on(\.selection), ContainerSelection.filterFlag(nil).on(\.selection),
+      ContainerSelection.ignoreFlag("i").on(\.selection),
+      // -l is docker's --link here.
+      ContainerSelection.latestFlag(nil).on(\.selection),
+      .refused("depend", because: "containers of this version do not depend on each other"),
+      .refused("time", "t", "int", because: "rm -f kills at once, as docker's; stop -t SECONDS before it is gentle"),
     ]
   }
 
+  static func needsNoOperands(_ options: Options) -> Bool { !options.selection.isEmpty }
+
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
-    if options.force, operands.count > 1 { engine.killBeforeRemoval(operands) }
+    let names = try options.selection.names(operands, .all, engine)
+    if options.force, names.count > 1 { engine.killBeforeRemoval(names) }
     var removed = false
-    var code = invocation.forEach(operands) { name in
+    var code = options.selection.forEach(names, invocation) { name in
       do {
         try engine.removeContainer(
           name, force: options.force, volumes: options.volumes, emptyingTrash: false)
         removed = true
         invocation.output.line(name)
       } catch let error as EngineError where options.force && error.kind == .notFound {
-        invocation.report(error)
+        if !options.selection.ignoresMissing { invocation.report(error) }
       }
     }
     do { if removed { try engine.emptyTrash() } } catch {

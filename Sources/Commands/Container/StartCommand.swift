@@ -10,6 +10,7 @@ enum StartCommand: Command {
     var attaches = false
     var interactive = false
     var attach = AttachOptions()
+    var selection = ContainerSelection()
   }
 
   static var flags: [Flag<Options>] {
@@ -18,24 +19,30 @@ enum StartCommand: Command {
       AttachOptions.keysFlag.on(\.attach),
       .toggle("interactive", "i", "Attach container's STDIN") { $0.interactive = $1 },
       AttachOptions.proxyFlag.on(\.attach),
+      // -a is docker's --attach here.
+      ContainerSelection.allFlag(nil, "Start all containers").on(\.selection),
+      ContainerSelection.filterFlag("f").on(\.selection), ContainerSelection.latestFlag("l").on(\.selection),
       .refused("checkpoint", nil, "string", because: "checkpoints are not in this version yet"),
       .refused("checkpoint-dir", nil, "string", because: "checkpoints are not in this version yet"),
     ]
   }
 
+  static func needsNoOperands(_ options: Options) -> Bool { !options.selection.isEmpty }
+
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
+    let names = try options.selection.names(operands, .stopped, engine)
     guard options.attaches || options.interactive else {
-      return invocation.forEach(operands) { name in
+      return invocation.forEach(names) { name in
         _ = try engine.startContainer(name, attach: nil, warn: invocation.showWarning)
         invocation.output.line(name)
       }
     }
-    guard operands.count == 1 else {
+    guard names.count == 1 else {
       throw EngineError(.usage, "", "you cannot start and attach multiple containers at once")
     }
     var attach = options.attach.request(openStdin: false)
     attach.stdin = options.interactive
-    return try invocation.exitCode(of: engine.startContainer(operands[0], attach: attach, warn: invocation.showWarning))
+    return try invocation.exitCode(of: engine.startContainer(names[0], attach: attach, warn: invocation.showWarning))
   }
 }

@@ -4,6 +4,8 @@ internal import ContainerEngine
 struct StopOptions: CommandOptions {
   var signal: String?
   var timeout: Int64?
+  var selection = ContainerSelection()
+  var onlyRunning = false
 
   static var flags: [Flag<StopOptions>] {
     [
@@ -22,16 +24,25 @@ enum StopCommand: Command {
     "[OPTIONS] CONTAINER [CONTAINER...]", "Stop one or more running containers", .atLeast(1),
     completion: .runningContainers)
 
-  static var flags: [Flag<StopOptions>] { StopOptions.flags }
+  static var flags: [Flag<StopOptions>] {
+    StopOptions.flags + [
+      ContainerSelection.allFlag("a", "Stop all running containers").on(\.selection),
+      ContainerSelection.cidFileFlag.on(\.selection), ContainerSelection.filterFlag("f").on(\.selection),
+      ContainerSelection.ignoreFlag("i").on(\.selection), ContainerSelection.latestFlag("l").on(\.selection),
+    ]
+  }
+
+  static func needsNoOperands(_ options: StopOptions) -> Bool { !options.selection.isEmpty }
 
   static func run(_ options: StopOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
+    let names = try options.selection.names(operands, .running, engine)
     let batch = engine.stopBatch()
-    let begun = operands.map { name in
+    let begun = names.map { name in
       Result { try engine.beginStop(name, timeout: options.timeout, signal: options.signal, in: batch) }
     }
     var next = begun.makeIterator()
-    return invocation.forEach(operands) { name in
+    return options.selection.forEach(names, invocation) { name in
       try next.next()?.get()
       _ = try batch.wait(for: name)
       invocation.output.line(name)

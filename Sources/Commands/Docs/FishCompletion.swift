@@ -56,7 +56,8 @@ enum FishCompletion {
   private static func option(_ flag: FlagText) -> String {
     var text = "-l \(flag.name)"
     if let short = flag.short { text += " -s \(short)" }
-    if flag.takesValue { text += " -r" }
+    // -x: files are offered only where they are meant.
+    if flag.takesValue { text += flag.completion.isOfFiles ? " -r" : " -x" }
     if let action = action(flag.completion) { text += " " + action }
     return text + " -d \(quoted(flag.help.split(separator: "\n").first.map(String.init) ?? ""))"
   }

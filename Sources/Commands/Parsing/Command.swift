@@ -10,6 +10,8 @@ package protocol Command {
   static var refusedFlags: [Flag<Options>] { get }
   /// The status of a plain failure: 1, and 125 for `run` and `create`.
   static var failureCode: ExitCode { get }
+  /// Whether the options alone say what the command is about, so that it may have no operand.
+  static func needsNoOperands(_ options: Options) -> Bool
   /// Does the work and prints the result on `invocation.output`.
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode
 }
@@ -27,6 +29,7 @@ package struct NoOptions: CommandOptions {
 extension Command {
   package static var failureCode: ExitCode { .failure }
   package static var refusedFlags: [Flag<Options>] { [] }
+  package static func needsNoOperands(_ options: Options) -> Bool { false }
 }
 
 extension Command where Options == NoOptions {

@@ -186,4 +186,6 @@ package enum Completion: Equatable, Sendable {
   case runningContainers
   case images
   case volumes
+
+  var isOfFiles: Bool { self == .files || self == .directories }
 }
