@@ -2,11 +2,12 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save start stats stop tag top unpause unshare untag update version wait container image registry snapshot system" ;;
+    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save search start stats stop tag top unpause unshare untag update version wait container image registry snapshot manifest system" ;;
     "container") echo "attach commit cp create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stats stop top unpause update wait" ;;
-    "image") echo "exists history import inspect load ls prune pull push rm save tag untag" ;;
+    "image") echo "exists history import inspect load ls prune pull push rm save search tag untag" ;;
     "registry") echo "serve" ;;
     "snapshot") echo "create ls rm" ;;
+    "manifest") echo "add annotate create exists inspect push remove rm" ;;
     "system") echo "check df info prune reset" ;;
   esac
 }
@@ -38,6 +39,7 @@ __dhow_flags() {
     "rmi") echo "-f --force --platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems -d --detach --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --sig-proxy --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "save") echo "--format -o --output --platform" ;;
+    "search") echo "--authfile --cert-dir --creds -f --filter --format --limit --list-tags --no-trunc --tls-verify" ;;
     "start") echo "--all -a --attach --detach-keys -f --filter -i --interactive -l --latest --sig-proxy" ;;
     "stats") echo "-a --all --format --no-stream --no-trunc" ;;
     "stop") echo "-a --all --cidfile -f --filter -i --ignore -l --latest -s --signal -t --timeout" ;;
@@ -76,10 +78,16 @@ __dhow_flags() {
     "image rm") echo "-f --force --platform" ;;
     "image remove") echo "-f --force --platform" ;;
     "image save") echo "--format -o --output --platform" ;;
+    "image search") echo "--authfile --cert-dir --creds -f --filter --format --limit --list-tags --no-trunc --tls-verify" ;;
     "registry serve") echo "--listen --read-only --tls-cert --tls-key" ;;
     "snapshot create") echo "-m --message" ;;
     "snapshot ls") echo "--format -q --quiet" ;;
     "snapshot list") echo "--format -q --quiet" ;;
+    "manifest add") echo "--all --annotation --arch --authfile --cert-dir --creds --os --os-features --os-version --tls-verify --variant" ;;
+    "manifest annotate") echo "--annotation --arch --os --os-features --os-version --variant" ;;
+    "manifest create") echo "--all -a --amend --authfile --cert-dir --creds --insecure --tls-verify" ;;
+    "manifest inspect") echo "--authfile --cert-dir --creds --insecure --tls-verify -v --verbose" ;;
+    "manifest push") echo "--all --authfile --cert-dir --creds --digestfile -f --format --insecure -p --purge -q --quiet --tls-verify" ;;
     "system check") echo "-q --quiet -r --repair" ;;
     "system df") echo "--format -v --verbose" ;;
     "system info") echo "-f --format" ;;
@@ -115,6 +123,7 @@ __dhow_valued() {
     "rmi") echo "--platform" ;;
     "run") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --detach-keys --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
     "save") echo "--format -o --output --platform" ;;
+    "search") echo "--authfile --cert-dir --creds -f --filter --format --limit" ;;
     "start") echo "--detach-keys -f --filter" ;;
     "stats") echo "--format" ;;
     "stop") echo "--cidfile -f --filter -s --signal -t --timeout" ;;
@@ -152,10 +161,16 @@ __dhow_valued() {
     "image rm") echo "--platform" ;;
     "image remove") echo "--platform" ;;
     "image save") echo "--format -o --output --platform" ;;
+    "image search") echo "--authfile --cert-dir --creds -f --filter --format --limit" ;;
     "registry serve") echo "--listen --tls-cert --tls-key" ;;
     "snapshot create") echo "-m --message" ;;
     "snapshot ls") echo "--format" ;;
     "snapshot list") echo "--format" ;;
+    "manifest add") echo "--annotation --arch --authfile --cert-dir --creds --os --os-features --os-version --variant" ;;
+    "manifest annotate") echo "--annotation --arch --os --os-features --os-version --variant" ;;
+    "manifest create") echo "--authfile --cert-dir --creds" ;;
+    "manifest inspect") echo "--authfile --cert-dir --creds" ;;
+    "manifest push") echo "--authfile --cert-dir --creds --digestfile -f --format" ;;
     "system df") echo "--format" ;;
     "system info") echo "-f --format" ;;
     "system prune") echo "--filter" ;;
@@ -167,11 +182,11 @@ __dhow_values() {
   case "$1 $2" in
     " --error-format") echo "words:text json" ;;
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
-    " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir") echo "directories" ;;
+    " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "search --cert-dir" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir" | "image search --cert-dir" | "manifest add --cert-dir" | "manifest create --cert-dir" | "manifest inspect --cert-dir" | "manifest push --cert-dir") echo "directories" ;;
     "attach " | "exec " | "kill " | "pause " | "stats " | "stop " | "top " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stats " | "container stop " | "container top " | "container unpause " | "container wait ") echo "names:running" ;;
     "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "update " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "container update " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
-    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "kill --cidfile" | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "restart --cidfile" | "rm --cidfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "stop --cidfile" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container kill --cidfile" | "container restart --cidfile" | "container rm --cidfile" | "container remove --cidfile" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "container stop --cidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output" | "registry serve --tls-cert" | "registry serve --tls-key") echo "files" ;;
+    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "kill --cidfile" | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "restart --cidfile" | "rm --cidfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "search --authfile" | "stop --cidfile" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container kill --cidfile" | "container restart --cidfile" | "container rm --cidfile" | "container remove --cidfile" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "container stop --cidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output" | "image search --authfile" | "registry serve --tls-cert" | "registry serve --tls-key" | "manifest add --authfile" | "manifest create --authfile" | "manifest inspect --authfile" | "manifest push --authfile" | "manifest push --digestfile") echo "files" ;;
     "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
     "create --cgroupns" | "run --cgroupns" | "container create --cgroupns" | "container run --cgroupns") echo "words:host private" ;;
@@ -186,12 +201,12 @@ __dhow_values() {
     "create --security-opt" | "run --security-opt" | "container create --security-opt" | "container run --security-opt") echo "words:no-new-privileges seccomp=unconfined systempaths=unconfined" ;;
     "create --stop-signal" | "kill -s" | "kill --signal" | "restart -s" | "restart --signal" | "run --stop-signal" | "stop -s" | "stop --signal" | "container create --stop-signal" | "container kill -s" | "container kill --signal" | "container restart -s" | "container restart --signal" | "container run --stop-signal" | "container stop -s" | "container stop --signal") echo "words:HUP INT QUIT KILL USR1 USR2 TERM CONT STOP" ;;
     "create --userns" | "run --userns" | "container create --userns" | "container run --userns") echo "words:host keep-id" ;;
-    "create " | "history " | "images " | "push " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image push " | "image rm " | "image remove " | "image save " | "image tag " | "image untag ") echo "names:images" ;;
-    "history --format" | "images --format" | "ps --format" | "stats --format" | "container ls --format" | "container list --format" | "container ps --format" | "container stats --format" | "image history --format" | "image ls --format" | "image list --format" | "snapshot ls --format" | "snapshot list --format" | "system df --format") echo "words:table json" ;;
+    "create " | "history " | "images " | "push " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image push " | "image rm " | "image remove " | "image save " | "image tag " | "image untag " | "manifest add ") echo "names:images" ;;
+    "history --format" | "images --format" | "ps --format" | "search --format" | "stats --format" | "container ls --format" | "container list --format" | "container ps --format" | "container stats --format" | "image history --format" | "image ls --format" | "image list --format" | "image search --format" | "snapshot ls --format" | "snapshot list --format" | "system df --format") echo "words:table json" ;;
     "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "inspect --type") echo "words:container image" ;;
     "push --compression-format" | "image push --compression-format") echo "words:gzip zstd" ;;
-    "push -f" | "push --format" | "image push -f" | "image push --format") echo "words:oci v2s2" ;;
+    "push -f" | "push --format" | "image push -f" | "image push --format" | "manifest push -f" | "manifest push --format") echo "words:oci v2s2" ;;
     "save --format" | "image save --format") echo "words:docker-archive oci-archive docker-dir oci-dir" ;;
   esac
 }

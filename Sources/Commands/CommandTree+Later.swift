@@ -2,8 +2,6 @@ extension CommandTree {
   /// Commands of docker and podman that later versions bring, each with the sentence that says so.
   static var later: [CommandEntry] {
     [
-      CommandEntry("search", .later(registry)),
-      CommandEntry("manifest", .later(registry)),
       CommandEntry("build", .later(building)),
       CommandEntry("builder", .later(building)),
       CommandEntry("buildx", .later(building)),
@@ -60,7 +58,7 @@ extension CommandTree {
   }
 
   static var imageLater: [CommandEntry] {
-    ["build", "search"].compactMap { name in later.first { $0.name == name } }
+    ["build"].compactMap { name in later.first { $0.name == name } }
       + ["mount", "unmount", "scp", "sign", "tree", "diff", "trust"].map { CommandEntry($0, .later(nothing)) }
   }
 

@@ -94,6 +94,7 @@ package enum CommandTree {
       CommandEntry("rollback", RollbackCommand.self),
       CommandEntry("run", RunCommand.self),
       CommandEntry("save", SaveCommand.self),
+      CommandEntry("search", SearchCommand.self),
       CommandEntry("start", StartCommand.self),
       CommandEntry("stats", StatsCommand.self),
       CommandEntry("stop", StopCommand.self),
@@ -114,6 +115,7 @@ package enum CommandTree {
       CommandEntry("image", .noun(summary: "Manage images", verbs: { image })),
       CommandEntry("registry", .noun(summary: "Serve images to others", verbs: { serving })),
       CommandEntry("snapshot", .noun(summary: "Manage snapshots of containers", verbs: { snapshot })),
+      CommandEntry("manifest", .noun(summary: "Manage image manifests and manifest lists", verbs: { manifest })),
       CommandEntry("system", .noun(summary: "Manage the store and this host", verbs: { system })),
     ]
   }
@@ -161,6 +163,7 @@ package enum CommandTree {
       CommandEntry("push", PushCommand.self),
       CommandEntry("rm", RmiCommand.self, "remove"),
       CommandEntry("save", SaveCommand.self),
+      CommandEntry("search", SearchCommand.self),
       CommandEntry("tag", TagCommand.self),
       CommandEntry("untag", UntagCommand.self),
     ] + imageLater
@@ -173,6 +176,19 @@ package enum CommandTree {
       CommandEntry("create", SnapshotCreateCommand.self),
       CommandEntry("ls", SnapshotListCommand.self, "list"),
       CommandEntry("rm", SnapshotRemoveCommand.self, "remove"),
+    ]
+  }
+
+  static var manifest: [CommandEntry] {
+    [
+      CommandEntry("add", ManifestAddCommand.self),
+      CommandEntry("annotate", ManifestAnnotateCommand.self),
+      CommandEntry("create", ManifestCreateCommand.self),
+      CommandEntry("exists", ManifestExistsCommand.self),
+      CommandEntry("inspect", ManifestInspectCommand.self),
+      CommandEntry("push", ManifestPushCommand.self),
+      CommandEntry("remove", ManifestRemoveCommand.self),
+      CommandEntry("rm", ManifestRmCommand.self),
     ]
   }
 

@@ -9,6 +9,8 @@ package final class Engine {
   package let directory: StateDirectory
   package let containers: ContainerStore
   package let images: ImageStore
+  /// Manifest lists on their way to a registry.
+  package var manifestLists: ManifestListStore { ManifestListStore(directory) }
   private var namespace = Namespace.outside
   private var pendingNamespace: PendingUserNamespace?
   private var knownMap: IDMap?

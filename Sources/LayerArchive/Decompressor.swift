@@ -68,6 +68,9 @@ package final class Decompressor: ByteSource {
     return found
   }
 
+  /// Whether a file that begins so is compressed.
+  package static func isCompressed(_ head: [UInt8]) -> Bool { head.withUnsafeBytes { method(of: $0) != nil } }
+
   private static func method(of bytes: UnsafeRawBufferPointer) -> Method? {
     if bytes.starts(with: [0x1F, 0x8B]) { return .gzip }
     if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return .zstd }

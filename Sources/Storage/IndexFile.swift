@@ -125,7 +125,11 @@ struct IndexFile: Equatable {
     entries.removeAll { $0.reference == name && isLoser($0) }
     for loser in losers {
       if contains(loser.descriptor.digest) {
-        if keepsDigests { add(digests: loser.digests, to: loser.descriptor.digest) }
+        let hasRepository = entries.contains {
+          $0.descriptor.digest == loser.descriptor.digest && $0.reference?.name == name.name
+        }
+        let kept = loser.digests.filter { keepsDigests || hasRepository || $0.name != name.name }
+        add(digests: kept, to: loser.descriptor.digest)
         continue
       }
       var unnamed = loser

@@ -18,6 +18,7 @@ package struct Reachability: Sendable {
       layers.formUnion(record.layers)
       try addImage(of: record, directory)
     }
+    try addLists(directory)
     try addPins(directory)
   }
 
@@ -45,6 +46,23 @@ package struct Reachability: Sendable {
     try during("reading the image of container \(Identifier.short(record.id))") {
       if case .manifest(let manifest) = try ManifestDocument(parsing: bytes, declared: nil) {
         blobs.formUnion(manifest.layers.map(\.digest))
+      }
+    }
+  }
+
+  /// Manifest lists are pushed some day with all that they list, as far as it is here.
+  private mutating func addLists(_ directory: StateDirectory) throws(EngineError) {
+    let store = BlobStore(directory)
+    for list in try ManifestListStore(directory).all() {
+      for entry in list.index.manifests where try store.contains(entry.digest) {
+        blobs.insert(entry.digest)
+        let bytes = try store.read(entry.digest)
+        try during("reading manifest list \(list.name.familiar)") {
+          if case .manifest(let manifest) = try ManifestDocument(parsing: bytes, declared: nil) {
+            blobs.insert(manifest.config.digest)
+            blobs.formUnion(manifest.layers.map(\.digest))
+          }
+        }
       }
     }
   }

@@ -17,6 +17,10 @@ package enum StatePath {
   package static let downloads = "downloads"
   package static func download(_ digest: Digest) -> String { "downloads/\(digest.algorithm.rawValue)-\(digest.hex)" }
 
+  /// Manifest lists on their way to a registry; the directory is made with the first.
+  static let manifestLists = "lists"
+  static func manifestList(_ name: String) -> String { "lists/\(name).json" }
+
   package static let layers = "layers"
   package static func layer(_ diffID: Digest) -> String { "layers/\(diffID.hex)" }
   /// The tree of a layer as a lower directory of overlay.
@@ -83,7 +87,7 @@ package enum StatePath {
 
   /// All we ever make at the top of the root directory; the marker last, so that a reset cut short can be done again.
   package static let allAtTop: [String] = [
-    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, layers, snapshots, staging,
+    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, manifestLists, layers, snapshots, staging,
     trash,
     locks, storeRecord, storeRecord + ".new", layoutMarker + ".new", layoutMarker,
   ]

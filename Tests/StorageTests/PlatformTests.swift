@@ -102,6 +102,25 @@ import store_probe
     }
   }
 
+  @Test func `a name that is taken away leaves the digests of other repositories`() throws {
+    try withStore { store in
+      let images = ImageStore(store)
+      let image = try store.addImage("app", layers: ["1"], digests: [try pulled("1")])
+      let other = try Reference(parsing: "localhost:5000/app@\(digest("2"))")
+      try images.add(digest: other, to: image)
+      for name in ["localhost:5000/app:1", "localhost:5000/app:2"] {
+        try images.tag(image, as: try Reference(parsing: name))
+      }
+      func digests() throws -> [Reference]? { try images.list().first { $0.id == image.id }?.digests }
+      try images.untag(try Reference(parsing: "app"))
+      #expect(try digests() == [other])
+      try images.untag(try Reference(parsing: "localhost:5000/app:1"))
+      #expect(try digests() == [other])
+      try images.untag(try Reference(parsing: "localhost:5000/app:2"))
+      #expect(try digests() == [])
+    }
+  }
+
   @Test func `an image pulled by digest alone has no tag, and one more digest when it is pulled again`() throws {
     try withStore { store in
       let images = ImageStore(store)

@@ -57,7 +57,8 @@ enum PushCommand: Command {
     return compression
   }
 
-  private static func format(_ text: String) throws -> ManifestFormat {
+  /// podman's words for the two families of manifests.
+  static func format(_ text: String) throws -> ManifestFormat {
     switch text {
     case "oci": return .oci
     case "v2s2", "docker": return .docker

@@ -77,7 +77,7 @@ extension Engine {
   }
 
   /// podman's `docker://`, which is what a name without a transport means as well.
-  private func registryDestination(_ text: String, doing: String) throws -> String {
+  func registryDestination(_ text: String, doing: String) throws -> String {
     if text.hasPrefix("docker://") { return String(text.dropFirst("docker://".count)) }
     let others = ["oci:", "oci-archive:", "dir:", "docker-archive:", "docker-daemon:", "containers-storage:"]
     guard let transport = others.first(where: text.hasPrefix) else { return text }
@@ -117,12 +117,26 @@ extension Engine {
     _ sources: MountSources, _ observer: any TransferObserver, doing: String
   ) throws -> PushedImage {
     let plan = try PushPlanner(images: images, request: request, doing: doing).plan(image)
+    let pushed = try send(plan, as: reference, request, client, sources, observer, doing: doing)
+    // Of content that was changed on the way the registry has another digest than the store.
+    try images.add(digest: reference.withoutDigest.withoutTag.with(digest: pushed.digest), to: image)
+    return PushedImage(
+      name: reference.description, tag: pushed.tag, digest: pushed.digest.description, size: pushed.size,
+      notes: plan.notes)
+  }
+
+  /// Sends what is planned: blobs, then documents, the last of them under the tag.
+  func send(
+    _ plan: PushPlan, as reference: Reference, _ request: PushRequest, _ client: RegistryClient,
+    _ sources: MountSources, _ observer: any TransferObserver, doing: String
+  ) throws -> (tag: String, digest: Digest, size: Int64) {
     // Nobody removes it under our hands.
     let ingest = try ContentIngest(directory)
     try ingest.pin(blobs: plan.blobs.map(\.descriptor.digest) + plan.documents.map(\.descriptor.digest))
     defer { withExtendedLifetime(ingest) {} }
     let blobs = try BlobPush(
-      plan, request, from: directory, to: client, sources: sources, observer: observer, doing: doing)
+      plan, request, from: directory, to: client, sources: sources,
+      fetching: { try self.registryClient(for: $0, access: request.access) }, observer: observer, doing: doing)
     try blobs.run()
     observer.end()
     let rewriting = PushRewriting(replaced: blobs.replaced, format: request.manifestFormat, doing: doing)
@@ -136,11 +150,7 @@ extension Engine {
         document.bytes, mediaType: document.descriptor.mediaType, as: .digest(document.descriptor.digest))
     }
     try client.putManifest(last.bytes, mediaType: last.descriptor.mediaType, as: .tag(tag))
-    try images.add(
-      digest: reference.withoutDigest.withoutTag.with(digest: last.descriptor.digest), to: image)
     observer.say("\(tag): digest: \(last.descriptor.digest) size: \(last.descriptor.size)")
-    return PushedImage(
-      name: reference.description, tag: tag, digest: last.descriptor.digest.description,
-      size: last.descriptor.size, notes: plan.notes)
+    return (tag, last.descriptor.digest, last.descriptor.size)
   }
 }

@@ -19,6 +19,8 @@ final class BlobPush {
   private let layers: LayerStore
   private let observer: any TransferObserver
   private let sources: MountSources
+  /// A client for the repository of a blob that the store does not have.
+  private let fetching: (Reference) throws -> RegistryClient
   private let doing: String
   private let board: TransferBoard
   private var items: [TransferItem]
@@ -28,12 +30,14 @@ final class BlobPush {
 
   init(
     _ plan: PushPlan, _ request: PushRequest, from directory: StateDirectory, to client: RegistryClient,
-    sources: MountSources, observer: any TransferObserver, doing: String
+    sources: MountSources, fetching: @escaping (Reference) throws -> RegistryClient, observer: any TransferObserver,
+    doing: String
   ) throws {
     self.plan = plan
     self.request = request
     self.client = client
     self.sources = sources
+    self.fetching = fetching
     self.observer = observer
     self.doing = doing
     blobs = BlobStore(directory)
@@ -111,7 +115,7 @@ final class BlobPush {
   private func send(_ index: Int) throws -> JSON {
     let blob = plan.blobs[index]
     let writer = board.writer(index)
-    let file = try blobs.open(blob.descriptor.digest)
+    let file = try open(blob, writer)
     var digest = blob.descriptor.digest
     var size = try File.status(file.raw, shown: "\(digest)").size
     guard size == blob.descriptor.size else {
@@ -123,7 +127,7 @@ final class BlobPush {
     if let compression = blob.compression {
       writer.set(.compressing)
       let made = try CompressedLayer(
-        file.raw, size: size, as: compression, level: request.compressionLevel, in: blobs.directory, doing: doing
+        blob.descriptor, file.raw, as: compression, level: request.compressionLevel, in: blobs.directory, doing: doing
       ) { writer.set(current: $0) }
       digest = made.digest
       size = made.size
@@ -142,6 +146,30 @@ final class BlobPush {
       case .uploaded: .pushed
       }
     return ["digest": .string(digest.description), "size": .integer(size), "phase": .integer(phase.rawValue)]
+  }
+
+  /// The stored blob, or one that is fetched for the purpose into a file without a name.
+  private func open(_ blob: PushPlan.Blob, _ writer: TransferBoard.Writer) throws -> OwnedDescriptor {
+    guard let source = blob.source else { return try blobs.open(blob.descriptor.digest) }
+    writer.set(.downloading)
+    let file = try File.open(
+      at: blobs.directory.root.raw, StatePath.staging, O_RDWR | CompressedLayer.withoutName, mode: 0o600)
+    let download = try fetching(source).openBlob(blob.descriptor)
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
+    defer { buffer.deallocate() }
+    var hash = SHA256Stream()
+    while true {
+      let count = try download.read(into: buffer)
+      if count == 0 { break }
+      let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      hash.update(bytes)
+      try File.writeAll(file.raw, bytes, shown: "a blob in \(blobs.directory.location.root)")
+      writer.set(current: download.position)
+    }
+    guard hash.digest == blob.descriptor.digest else {
+      throw EngineError(.corrupt, doing, "\(source.domain) gives other bytes for \(blob.descriptor.digest)")
+    }
+    return file
   }
 
   private func finish(_ index: Int, _ report: JSON) throws {
@@ -183,4 +211,9 @@ struct MountSources {
   }
 
   func repositories(having digest: Digest) -> [String] { known[digest] ?? [] }
+
+  /// Notes that a repository has a blob.
+  mutating func add(_ digest: Digest, _ path: String) {
+    if !known[digest, default: []].contains(path) { known[digest, default: []].append(path) }
+  }
 }

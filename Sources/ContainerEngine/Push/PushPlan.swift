@@ -16,6 +16,8 @@ struct PushPlan {
     var diffID: Digest?
     /// Nil to send it as it is stored.
     var compression: LayerCompression?
+    /// The repository that has it when the store does not.
+    var source: Reference?
   }
 
   /// The last one gets the tag.
@@ -71,6 +73,29 @@ struct PushPlanner {
       PushPlan.Document(
         descriptor: Descriptor(
           mediaType: descriptor.mediaType, digest: descriptor.digest, size: Int64(bytes.count)), bytes: bytes))
+  }
+
+  /// What a manifest list of our own stands for: the index, and all that it lists.
+  /// - Parameter withContent: false when the registry has what is listed.
+  func plan(_ list: ManifestList, withContent: Bool) throws -> PushPlan {
+    var plan = PushPlan()
+    if withContent {
+      for entry in list.index.manifests {
+        let first = plan.blobs.count
+        try add(entry, to: &plan, depth: 0)
+        guard let source = list.sources[entry.digest] else { continue }
+        for index in first..<plan.blobs.count where try !blobs.contains(plan.blobs[index].descriptor.digest) {
+          plan.blobs[index].source = source
+          plan.blobs[index].compression = nil
+        }
+      }
+    }
+    let bytes = list.index.json.bytes()
+    plan.documents.append(
+      PushPlan.Document(
+        descriptor: Descriptor(
+          mediaType: list.index.mediaType, digest: SHA256Stream.digest(bytes), size: Int64(bytes.count)), bytes: bytes))
+    return plan
   }
 
   private func add(_ manifest: ImageManifest, to plan: inout PushPlan) throws {
