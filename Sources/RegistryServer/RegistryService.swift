@@ -232,15 +232,21 @@ package final class RegistryService {
   private func upload(_ request: HTTPServerRequest, _ repository: String, _ id: String) throws {
     guard let upload = try uploadArea().open(id) else { throw Self.unknownUpload }
     switch request.method {
-    case "GET": try send(request, 204, Self.progress(repository, id, try upload.size()))
+    case "GET":
+      let size = try upload.size()
+      upload.release()
+      try send(request, 204, Self.progress(repository, id, size))
     case "DELETE":
       try upload.discard()
+      upload.release()
       hashes[id] = nil
       try send(request, 204, [:])
     case "PATCH":
       try append(upload, request, repository)
       if request.isAnswered { return }
-      try send(request, 202, Self.progress(repository, id, try upload.size()))
+      let size = try upload.size()
+      upload.release()
+      try send(request, 202, Self.progress(repository, id, size))
     case "PUT":
       guard let text = request.query.first(where: { $0.name == "digest" })?.value else {
         throw RegistryError(400, .digestInvalid, "the digest is missing")
@@ -256,6 +262,7 @@ package final class RegistryService {
     if let range = request.headers.first("Content-Range") {
       guard let start = ByteRange.start(ofContent: range), start == size else {
         // The client learns where to go on.
+        upload.release()
         return try send(request, 416, Self.progress(repository, upload.id, size))
       }
     }

@@ -13,6 +13,8 @@ package final class UploadArea {
   /// Uploads and blobs that nobody touched for so long are removed: seconds.
   private static let lifetime: Int64 = 24 * 3600
   private static let hexDigits = 64
+  /// Wait for another request's end: nanoseconds.
+  private static let patience: Int64 = 5_000_000_000
 
   package init(in directory: StateDirectory) throws(EngineError) { area = try StagingArea(in: directory) }
 
@@ -30,16 +32,19 @@ package final class UploadArea {
   }
 
   /// Opens an upload for one request; nil when there is none of that id.
-  /// - Throws: `inUse` when another request is writing it.
+  /// - Throws: `inUse` when another request keeps writing it. One that has just ended is waited for: its client may know
+  ///   of its end before the lock is free, and one whose connection broke may take a moment to notice.
   package func open(_ id: String) throws(EngineError) -> Upload? {
     guard isLowerHex(id, count: Self.hexDigits) else { return nil }
     return try during("going on with an upload") {
-      // The lock would make the file.
-      guard try File.exists(at: area.descriptor.raw, Self.name(id)) else { return nil }
-      guard let lock = try FileLock.attempt(at: area.descriptor.raw, Self.name(id)) else {
-        throw EngineError(.inUse, "going on with an upload", "another request is writing it")
+      let deadline = MonotonicClock.now + Self.patience
+      while MonotonicClock.now < deadline {
+        // The lock would make the file.
+        guard try File.exists(at: area.descriptor.raw, Self.name(id)) else { return nil }
+        if let lock = try FileLock.attempt(at: area.descriptor.raw, Self.name(id)) { return Upload(self, id, lock) }
+        usleep(2_000)
       }
-      return Upload(self, id, lock)
+      throw EngineError(.inUse, "going on with an upload", "another request is writing it")
     }
   }
 
@@ -100,16 +105,21 @@ package final class UploadArea {
 package final class Upload {
   package let id: String
   private let area: UploadArea
-  private let lock: FileLock
+  private var lock: FileLock?
+  private let file: Int32
 
   fileprivate init(_ area: UploadArea, _ id: String, _ lock: consuming FileLock) {
     self.area = area
     self.id = id
-    self.lock = lock
+    file = lock.raw
+    self.lock = consume lock
   }
 
+  /// Lets the next request in, before its client hears that this one is done.
+  package func release() { lock = nil }
+
   package func size() throws(EngineError) -> Int64 {
-    try during("looking at an upload") { try File.status(lock.raw).size }
+    try during("looking at an upload") { try File.status(file).size }
   }
 
   /// Appends what `read` gives until it gives nothing, and hashes it on the way.
@@ -118,12 +128,12 @@ package final class Upload {
   ) throws {
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
     defer { buffer.deallocate() }
-    try systemCall("seek") { lseek(lock.raw, 0, SEEK_END) }
+    try systemCall("seek") { lseek(file, 0, SEEK_END) }
     while true {
       let count = try read(buffer)
       if count == 0 { return }
       let part = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-      try File.writeAll(lock.raw, part, shown: "an upload")
+      try File.writeAll(file, part, shown: "an upload")
       hash.update(part)
       try faultPoint("registry.upload.written")
     }
@@ -135,9 +145,9 @@ package final class Upload {
       var stream = SHA256Stream()
       let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 4096)
       defer { buffer.deallocate() }
-      try systemCall("seek") { lseek(lock.raw, 0, SEEK_SET) }
+      try systemCall("seek") { lseek(file, 0, SEEK_SET) }
       while true {
-        let count = try File.read(lock.raw, into: buffer, shown: "an upload")
+        let count = try File.read(file, into: buffer, shown: "an upload")
         if count == 0 { return stream }
         stream.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       }
