@@ -14,7 +14,7 @@ __dhow_verbs() {
 
 __dhow_flags() {
   case "$1" in
-    "") echo "-D --debug --error-format -l --log-level --root --runroot -v --version" ;;
+    "") echo "--config -D --debug --error-format -l --log-level --root --runroot -v --version" ;;
     "attach") echo "--detach-keys --no-stdin --sig-proxy" ;;
     "commit") echo "-a --author -c --change -m --message -p --pause" ;;
     "cp") echo "-a --archive -L --follow-link -q --quiet" ;;
@@ -99,7 +99,7 @@ __dhow_flags() {
 # Flags that take the following word.
 __dhow_valued() {
   case "$1" in
-    "") echo "--error-format -l --log-level --root --runroot" ;;
+    "") echo "--config --error-format -l --log-level --root --runroot" ;;
     "attach") echo "--detach-keys" ;;
     "commit") echo "-a --author -c --change -m --message" ;;
     "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
@@ -180,9 +180,9 @@ __dhow_valued() {
 # What completes a flag's value, or the operands when the flag is empty.
 __dhow_values() {
   case "$1 $2" in
+    " --config" | " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "search --cert-dir" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir" | "image search --cert-dir" | "manifest add --cert-dir" | "manifest create --cert-dir" | "manifest inspect --cert-dir" | "manifest push --cert-dir") echo "directories" ;;
     " --error-format") echo "words:text json" ;;
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
-    " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "search --cert-dir" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir" | "image search --cert-dir" | "manifest add --cert-dir" | "manifest create --cert-dir" | "manifest inspect --cert-dir" | "manifest push --cert-dir") echo "directories" ;;
     "attach " | "exec " | "kill " | "pause " | "stats " | "stop " | "top " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stats " | "container stop " | "container top " | "container unpause " | "container wait ") echo "names:running" ;;
     "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "update " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "container update " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;

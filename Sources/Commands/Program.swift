@@ -29,6 +29,8 @@ package struct Program {
     var code: ExitCode
     do {
       let parsed = try ArgumentParser.parse(words, flags: GlobalOptions.flags, interspersed: false, into: &globals)
+      // docker's own order: the flag stands for the variable.
+      if let directory = globals.clientDirectory { setenv("DOCKER_CONFIG", try LocalFile.absolute(directory), 1) }
       code = try dispatch(parsed, globals)
     } catch let error as ArgumentError {
       code = showUsageError(error, [], "[OPTIONS] COMMAND [ARG...]", globals)

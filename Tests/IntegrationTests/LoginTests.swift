@@ -178,4 +178,59 @@ import Testing
       #expect(outcome.err.contains(reason), "\(outcome)")
     }
   }
+
+  @Test(.requires(.registry, .unprivilegedUser))
+  func `logins at the same time are all kept`() throws {
+    let registry = try RegistryFixture()
+    try withStore { store in
+      let environment = try home(store)
+      let logins = try (0..<6).map { number in
+        try store.start(
+          ["login", "-u", "user\(number)", "--password-stdin", "\(registry.authority)/team\(number)"],
+          input: .bytes(Array("x".utf8)), environment: environment)
+      }
+      for login in logins { #expect(login.wait().succeeded) }
+      for number in 0..<6 {
+        let name = "\(registry.authority)/team\(number)/app"
+        #expect(try store.must("login", "--get-login", name, environment: environment).out == "user\(number)")
+      }
+      try store.must("logout", "--all", environment: environment)
+      let left = try store.dhow("login", "--get-login", "\(registry.authority)/team1", environment: environment)
+      #expect(left.status == 1)
+      #expect(names(in: store.directory + "/run/containers") == ["auth.json"])
+    }
+  }
+
+  @Test(.requires(.registry, .unprivilegedUser))
+  func `called as docker or podman it answers and stores as they do`() throws {
+    let registry = try RegistryFixture()
+    try withStore { store in
+      let environment = try home(store)
+      let answers = [
+        ("docker", "Login Succeeded", "home/.docker/config.json"),
+        ("podman", "Login Succeeded!", "run/containers/auth.json"),
+      ]
+      for (name, words, file) in answers {
+        let program = "\(store.directory)/\(name)"
+        try mustRun(["ln", "-s", DhowBinary.path, program])
+        func call(_ words: String...) throws -> Outcome {
+          try run(
+            [program, "--root", store.root, "--runroot", store.runroot] + words, as: store.identity,
+            environment: environment, input: Array("x".utf8))
+        }
+        let login = try call("login", "-u", "u", "--password-stdin", registry.authority)
+        #expect(login.out == words, "\(login)")
+        #expect(exists("\(store.directory)/\(file)"))
+        let out = try call("logout", registry.authority)
+        #expect(out.succeeded, "\(out)")
+        let again = try call("logout", registry.authority)
+        #expect(again.succeeded == (name == "docker"), "\(again)")
+      }
+      // docker's --config is where its files are.
+      try store.must(
+        "--config", store.directory + "/home/client", "login", "-u", "u", "--password-stdin", registry.authority,
+        input: Array("x".utf8), environment: environment)
+      #expect(exists(store.directory + "/home/client/config.json"))
+    }
+  }
 }

@@ -93,13 +93,13 @@ import Testing
     try fixture.add("home/.docker/config.json", #"{"credsStore": "absent", "credHelpers": {"a.io": "test"}, "k": 1}"#)
     let store = CredentialStore(fixture.environment)
     #expect(try store.credential(for: "a.io", repository: "x") == nil)
-    let place = try store.store(.basic(user: "u", secret: "canary"), for: "a.io", asDocker: true)
+    let place = try store.store(.basic(user: "u", secret: "canary"), for: "a.io", style: .docker)
     #expect(place.place == "docker-credential-test")
     #expect(!place.isPlain)
     #expect(try !fixture.text("home/.docker/config.json").contains("canary"))
     #expect(try JSON(parsing: fixture.text("home/.docker/config.json"))["auths"]?["a.io"] == .object(JSONObject()))
     #expect(try store.credential(for: "a.io", repository: "x")?.user == "helped")
-    #expect(try store.erase("a.io", asDocker: true))
+    #expect(try store.erase("a.io", style: .docker))
     #expect(!exists(fixture.directory + "/has"))
     // credsStore is for every other registry.
     #expect(throws: EngineError.self) { try store.credential(for: "b.io", repository: "x") }

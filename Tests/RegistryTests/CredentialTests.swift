@@ -110,33 +110,37 @@ import Testing
 
   @Test(
     arguments: [
-      ([], [:], false, "home/.config/containers/auth.json"),
-      ([], ["XDG_RUNTIME_DIR": "/run1"], false, "run1/containers/auth.json"),
-      ([], ["XDG_RUNTIME_DIR": "/run1"], true, "home/.docker/config.json"),
-      (["home/.docker/config.json"], ["XDG_RUNTIME_DIR": "/run1"], false, "home/.docker/config.json"),
+      ([], [:], .either, "home/.config/containers/auth.json"),
+      ([], ["XDG_RUNTIME_DIR": "/run1"], .either, "run1/containers/auth.json"),
+      ([], ["XDG_RUNTIME_DIR": "/run1"], .docker, "home/.docker/config.json"),
+      (["home/.docker/config.json"], ["XDG_RUNTIME_DIR": "/run1"], .either, "home/.docker/config.json"),
       (
-        ["home/.docker/config.json", "run1/containers/auth.json"], ["XDG_RUNTIME_DIR": "/run1"], false,
+        ["home/.docker/config.json", "run1/containers/auth.json"], ["XDG_RUNTIME_DIR": "/run1"], .either,
         "run1/containers/auth.json"
       ),
-      (["home/.config/containers/auth.json"], ["XDG_RUNTIME_DIR": "/run1"], false, "home/.config/containers/auth.json"),
-      ([], ["DOCKER_CONFIG": "/d"], false, "d/config.json"),
-      ([], ["REGISTRY_AUTH_FILE": "/n.json", "DOCKER_CONFIG": "/d"], true, "n.json"),
-    ] as [([String], [String: String], Bool, String)])
+      (
+        ["home/.config/containers/auth.json"], ["XDG_RUNTIME_DIR": "/run1"], .either,
+        "home/.config/containers/auth.json"
+      ),
+      (["home/.docker/config.json"], ["XDG_RUNTIME_DIR": "/run1"], .podman, "run1/containers/auth.json"),
+      ([], ["DOCKER_CONFIG": "/d"], .either, "d/config.json"),
+      ([], ["REGISTRY_AUTH_FILE": "/n.json", "DOCKER_CONFIG": "/d"], .docker, "n.json"),
+    ] as [([String], [String: String], LoginStyle, String)])
   func `login writes to one place`(
-    _ present: [String], _ variables: [String: String], _ asDocker: Bool, _ wanted: String
+    _ present: [String], _ variables: [String: String], _ style: LoginStyle, _ wanted: String
   ) throws {
     let fixture = try SettingsFixture(Dictionary(uniqueKeysWithValues: present.map { ($0, "{}") }))
     for (name, path) in variables { fixture.environment.variables[name] = fixture.directory + path }
     let store = try fixture.configuration().credentials
-    let place = try store.store(.basic(user: "u", secret: "s"), for: "docker.io", asDocker: asDocker)
+    let place = try store.store(.basic(user: "u", secret: "s"), for: "docker.io", style: style)
     #expect(place.place == fixture.directory + "/" + wanted)
     #expect(place.isPlain)
     let key = wanted.hasSuffix("config.json") ? "https://index.docker.io/v1/" : "docker.io"
     #expect(try JSON(parsing: fixture.text(wanted))["auths"]?[key]?["auth"]?.stringValue == "dTpz")
     #expect(try mustRun(["stat", "-c", "%a", place.place]).out == "600")
     #expect(try store.credential(for: "docker.io", repository: "library/x") == .basic(user: "u", secret: "s"))
-    #expect(try store.erase("docker.io", asDocker: asDocker))
-    #expect(try !store.erase("docker.io", asDocker: asDocker))
+    #expect(try store.erase("docker.io", style: style))
+    #expect(try !store.erase("docker.io", style: style))
     #expect(try store.credential(for: "docker.io", repository: "library/x") == nil)
   }
 
@@ -148,7 +152,7 @@ import Testing
     try makeDirectory(fixture.directory + "/home/.docker")
     try mustRun(["ln", "-s", "../../elsewhere/real.json", fixture.directory + "/home/.docker/config.json"])
     let store = try fixture.configuration().credentials
-    _ = try store.store(.basic(user: "u", secret: "s"), for: "a.io", asDocker: true)
+    _ = try store.store(.basic(user: "u", secret: "s"), for: "a.io", style: .docker)
     let json = try JSON(parsing: fixture.text("elsewhere/real.json"))
     #expect(json["psFormat"] == "x")
     #expect(json["plugins"]?["p"]?["k"] == "1")
@@ -157,7 +161,7 @@ import Testing
     #expect(try mustRun(["stat", "-c", "%a", fixture.directory + "/elsewhere/real.json"]).out == "600")
     #expect(linkTarget(fixture.directory + "/home/.docker/config.json") != nil)
     #expect(names(in: fixture.directory + "/elsewhere") == ["real.json"])
-    try store.eraseAll(asDocker: true)
+    try store.eraseAll(style: .docker)
     #expect(try JSON(parsing: fixture.text("elsewhere/real.json"))["auths"] == .object(JSONObject()))
     #expect(try JSON(parsing: fixture.text("elsewhere/real.json"))["psFormat"] == "x")
   }
@@ -165,7 +169,7 @@ import Testing
   @Test func `a damaged file is not overwritten by login`() throws {
     let fixture = try SettingsFixture(["home/.docker/config.json": "{damaged"])
     #expect(throws: EngineError.self) {
-      try CredentialStore(fixture.environment).store(.basic(user: "u", secret: "s"), for: "a.io", asDocker: true)
+      try CredentialStore(fixture.environment).store(.basic(user: "u", secret: "s"), for: "a.io", style: .docker)
     }
     #expect(try fixture.text("home/.docker/config.json") == "{damaged")
   }

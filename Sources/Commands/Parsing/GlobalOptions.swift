@@ -4,6 +4,8 @@ package struct GlobalOptions: CommandOptions, Equatable, Sendable {
   package var root: String?
   /// The runtime directory, nil for the default of this user.
   package var runRoot: String?
+  /// Where docker's config.json is, instead of `$DOCKER_CONFIG`.
+  package var clientDirectory: String?
   package var debug = false
   /// Errors as one JSON object per line on stderr, for scripts.
   package var errorsAsJSON = false
@@ -13,6 +15,9 @@ package struct GlobalOptions: CommandOptions, Equatable, Sendable {
 
   package static var flags: [Flag<GlobalOptions>] {
     [
+      .text("config", nil, "dir", "Directory of docker's client file, config.json") {
+        $0.clientDirectory = try directory($1)
+      }.completed(by: .directories).defaulting(to: "\"~/.docker\""),
       .toggle("debug", "D", "Enable debug mode") { $0.debug = $1 },
       .text("error-format", nil, "string", "Format of errors (\"text\", \"json\")") {
         guard ["text", "json"].contains($1) else { throw FlagValueError("must be \"text\" or \"json\"") }
@@ -31,7 +36,6 @@ package struct GlobalOptions: CommandOptions, Equatable, Sendable {
       .toggle("version", "v", "Print version information and quit") { $0.showVersion = $1 },
       .refused("host", "H", "list", because: remote),
       .refused("context", "c", "string", because: remote),
-      .refused("config", nil, "string", because: "registry settings come with pull and push in a later version"),
       .refused("tls", because: remote),
       .refused("tlscacert", nil, "string", because: remote),
       .refused("tlscert", nil, "string", because: remote),

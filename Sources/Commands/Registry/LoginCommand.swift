@@ -44,7 +44,7 @@ enum LoginCommand: Command {
     let prompt = LoginPrompt(invocation)
     let name = try user ?? prompt.userName(usual: usual)
     let stored = try engine.logIn(
-      server, user: name, password: password ?? prompt.password(), access, asDocker: isDocker)
+      server, user: name, password: password ?? prompt.password(), access, as: invocation.loginCaller)
     if options.isVerbose { invocation.output.line("Used: \(safeText(stored.place))") }
     if stored.isPlain, invocation.program != .podman {
       invocation.errors.write(

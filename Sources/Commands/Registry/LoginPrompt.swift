@@ -1,6 +1,18 @@
 internal import Basics
+internal import ContainerEngine
 internal import Glibc
 internal import LinuxKernel
+
+extension Invocation {
+  /// Whose files `login` and `logout` prefer.
+  var loginCaller: LoginCaller {
+    switch program {
+    case .docker: .docker
+    case .podman: .podman
+    case .dhow: .dhow
+    }
+  }
+}
 
 /// Asks a person for name and password.
 struct LoginPrompt {

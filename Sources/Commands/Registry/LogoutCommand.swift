@@ -23,12 +23,12 @@ enum LogoutCommand: Command {
       guard operands.isEmpty else {
         throw EngineError(.invalidInput, "", "--all takes no server, as it means every one")
       }
-      try engine.logOutEverywhere(access, asDocker: isDocker)
+      try engine.logOutEverywhere(access, as: invocation.loginCaller)
       invocation.output.line("Removed login credentials for all registries")
       return .success
     }
     let server = try LoginServer(operands.first ?? "docker.io", ignoresPath: isDocker)
-    let (erased, remaining) = try engine.logOut(server, access, asDocker: isDocker)
+    let (erased, remaining) = try engine.logOut(server, access, as: invocation.loginCaller)
     if erased {
       invocation.output.line(
         invocation.program == .podman

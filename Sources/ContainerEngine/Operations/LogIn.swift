@@ -45,6 +45,19 @@ package struct LoginServer: Equatable, Sendable {
   }
 }
 
+/// The program whose habits `login` and `logout` follow in choosing the file they write to (dhow-login(1)).
+package enum LoginCaller: Sendable {
+  case docker, podman, dhow
+
+  var style: LoginStyle {
+    switch self {
+    case .docker: .docker
+    case .podman: .podman
+    case .dhow: .either
+    }
+  }
+}
+
 extension Engine {
   /// The user that is logged in to a registry; `<token>` when a token is stored instead. Nil when nobody is.
   package func loggedInUser(_ server: LoginServer, _ access: RegistryAccess) throws(EngineError) -> String? {
@@ -64,7 +77,7 @@ extension Engine {
   /// Asks the registry whether it takes a user's password, and stores both when it does.
   /// - Returns: the file or helper that has them now, and whether they lie there unencrypted.
   package func logIn(
-    _ server: LoginServer, user: String, password: String, _ access: RegistryAccess, asDocker: Bool
+    _ server: LoginServer, user: String, password: String, _ access: RegistryAccess, as caller: LoginCaller
   ) throws(EngineError) -> (place: String, isPlain: Bool) {
     let doing = "logging in to \(server.key)"
     // The encoding of Basic authentication (RFC 7617): the first colon ends the name.
@@ -75,7 +88,7 @@ extension Engine {
     let credential = Credential.basic(user: user, secret: password)
     let configuration = try registryConfiguration(access)
     try ping(server, credential, configuration)
-    return try configuration.credentials.store(credential, for: server.key, asDocker: asDocker)
+    return try configuration.credentials.store(credential, for: server.key, style: caller.style)
   }
 
   private static func isHeaderText(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }

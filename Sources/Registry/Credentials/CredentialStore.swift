@@ -97,20 +97,20 @@ package final class CredentialStore: CredentialSource, Sendable {
 
   // Keeping.
 
-  /// What `login` writes to. docker's file when docker is the program's name, when it is the only file there, or when
+  /// What `login` writes to. docker's file when the program answers as docker, when it is the only file there, or when
   /// the user says so; podman's otherwise.
-  package func writableFile(asDocker: Bool) throws(EngineError) -> (path: String, isDockers: Bool) {
+  package func writableFile(style: LoginStyle) throws(EngineError) -> (path: String, isDockers: Bool) {
     if let named { return (named, Self.style(of: named) == .docker) }
     guard let docker = environment.dockerClientFile, let lasting = environment.lastingAuthFile else {
       throw EngineError(
         .invalidInput, "storing credentials", "this account has no home directory", hint: "name a file with --authfile")
     }
-    if asDocker || environment.variable("DOCKER_CONFIG") != nil { return (docker, true) }
+    if style == .docker || environment.variable("DOCKER_CONFIG") != nil { return (docker, true) }
     let session = environment.sessionAuthFile
     do throws(SystemError) {
       if try File.exists(session) { return (session, false) }
       if try File.exists(lasting) { return (lasting, false) }
-      if try File.exists(docker) { return (docker, true) }
+      if style == .either, try File.exists(docker) { return (docker, true) }
       // A session without a directory of its own has no place that goes with it.
       guard environment.variable("XDG_RUNTIME_DIR") != nil || environment.uid == 0 else { return (lasting, false) }
     } catch { throw error.engineError("storing credentials") }
@@ -121,12 +121,12 @@ package final class CredentialStore: CredentialSource, Sendable {
   /// - Parameter server: `host[:port]`, with a path for a part of its repositories.
   /// - Returns: the file or the helper that has it now, and whether it lies there unencrypted.
   package func store(
-    _ credential: Credential, for server: String, asDocker: Bool
+    _ credential: Credential, for server: String, style: LoginStyle
   ) throws(EngineError) -> (place: String, isPlain: Bool) {
-    let (path, isDockers) = try writableFile(asDocker: asDocker)
-    let style: CredentialFile.Style = isDockers ? .docker : .containers
+    let (path, isDockers) = try writableFile(style: style)
+    let form: CredentialFile.Style = isDockers ? .docker : .containers
     return try CredentialLock.holding(path) { () throws(EngineError) in
-      var file = try CredentialFile.load(path, style) ?? CredentialFile(path: path, style: style, object: JSONObject())
+      var file = try CredentialFile.load(path, form) ?? CredentialFile(path: path, style: form, object: JSONObject())
       let helperName = responsibleHelper(file, server)
       if let helperName { try helper(helperName).store(credential, for: file.storageKey(server)) }
       file.set(helperName == nil ? credential : nil, for: server)
@@ -137,8 +137,8 @@ package final class CredentialStore: CredentialSource, Sendable {
 
   /// Takes the credential of a server away from the file `login` writes to, and from its helper.
   /// - Returns: false when there was none.
-  package func erase(_ server: String, asDocker: Bool) throws(EngineError) -> Bool {
-    try changing(asDocker: asDocker) { (file) throws(EngineError) in
+  package func erase(_ server: String, style: LoginStyle) throws(EngineError) -> Bool {
+    try changing(style: style) { (file) throws(EngineError) in
       var erased = false
       if let name = responsibleHelper(file, server) { erased = try helper(name).erase(file.storageKey(server)) }
       return file.remove(server) || erased
@@ -146,8 +146,8 @@ package final class CredentialStore: CredentialSource, Sendable {
   }
 
   /// Takes all credentials away from the file `login` writes to, and from its helpers.
-  package func eraseAll(asDocker: Bool) throws(EngineError) {
-    _ = try changing(asDocker: asDocker) { (file) throws(EngineError) in
+  package func eraseAll(style: LoginStyle) throws(EngineError) {
+    _ = try changing(style: style) { (file) throws(EngineError) in
       for key in file.keys {
         if let name = file.helper(for: key) { _ = try helper(name).erase(key) }
       }
@@ -158,13 +158,13 @@ package final class CredentialStore: CredentialSource, Sendable {
 
   /// Changes the file `login` writes to under its lock, and saves it when `change` says so; a missing one stays missing.
   private func changing(
-    asDocker: Bool, _ change: (inout CredentialFile) throws(EngineError) -> Bool
+    style: LoginStyle, _ change: (inout CredentialFile) throws(EngineError) -> Bool
   ) throws(EngineError) -> Bool {
-    let (path, isDockers) = try writableFile(asDocker: asDocker)
-    let style: CredentialFile.Style = isDockers ? .docker : .containers
-    guard try CredentialFile.load(path, style) != nil else { return false }
+    let (path, isDockers) = try writableFile(style: style)
+    let form: CredentialFile.Style = isDockers ? .docker : .containers
+    guard try CredentialFile.load(path, form) != nil else { return false }
     return try CredentialLock.holding(path) { () throws(EngineError) in
-      guard var file = try CredentialFile.load(path, style), try change(&file) else { return false }
+      guard var file = try CredentialFile.load(path, form), try change(&file) else { return false }
       try file.save()
       return true
     }
@@ -185,4 +185,11 @@ package final class CredentialStore: CredentialSource, Sendable {
     guard let slash = server.firstIndex(of: "/") else { return (server, "") }
     return (String(server[..<slash]), String(server[server.index(after: slash)...]))
   }
+}
+
+/// Whose habits `login` and `logout` follow in choosing the file they write to.
+package enum LoginStyle: Sendable {
+  case docker, podman
+  /// podman's file, or docker's where that is the one in use.
+  case either
 }
