@@ -8,7 +8,6 @@ extension CommandTree {
       CommandEntry("network", .later("--network none, host and container:NAME work")),
       CommandEntry("port", .later("published ports come with networks")),
       CommandEntry("volume", .later("use a bind mount, -v /HOST/DIR:/DIR")),
-      CommandEntry("events", .later(nothing)),
       CommandEntry("compose", .later(nothing)),
       CommandEntry("context", .later(nothing)),
       CommandEntry("checkpoint", .later(nothing)),
@@ -64,7 +63,6 @@ extension CommandTree {
 
   static var systemLater: [CommandEntry] {
     [
-      CommandEntry("events", .later(nothing)),
       CommandEntry("service", .later(nothing)),
       CommandEntry("dial-stdio", .later(nothing)),
       CommandEntry("connection", .later(nothing)),

@@ -70,6 +70,7 @@ package enum CommandTree {
       CommandEntry("cp", CpCommand.self),
       CommandEntry("create", CreateCommand.self),
       CommandEntry("diff", DiffCommand.self),
+      CommandEntry("events", EventsCommand.self),
       CommandEntry("exec", ExecCommand.self),
       CommandEntry("export", ExportCommand.self),
       CommandEntry("help", HelpCommand.self),
@@ -196,6 +197,7 @@ package enum CommandTree {
     [
       CommandEntry("check", CheckCommand.self),
       CommandEntry("df", DfCommand.self),
+      CommandEntry("events", EventsCommand.self),
       CommandEntry("info", InfoCommand.self),
       CommandEntry("prune", SystemPruneCommand.self),
       CommandEntry("reset", ResetCommand.self),

@@ -78,6 +78,10 @@ package enum StatePath {
   package static func staging(_ id: String) -> String { "staging/\(id)" }
   package static let trash = "trash"
   package static func trash(_ id: String) -> String { "trash/\(id)" }
+  /// What happened lately, and before that.
+  package static let events = "events.log"
+  package static let eventsBefore = "events.log.1"
+
   package static let locks = "locks"
   package static func lock(_ name: String) -> String { "locks/\(name)" }
 
@@ -89,7 +93,7 @@ package enum StatePath {
   package static let allAtTop: [String] = [
     containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, manifestLists, layers, snapshots, staging,
     trash,
-    locks, storeRecord, storeRecord + ".new", layoutMarker + ".new", layoutMarker,
+    locks, events, eventsBefore, storeRecord, storeRecord + ".new", layoutMarker + ".new", layoutMarker,
   ]
 
   /// Files in a container's directory.

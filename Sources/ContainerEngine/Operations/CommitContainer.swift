@@ -41,6 +41,7 @@ extension Engine {
       let image = try compose(base, Array(zip(frozen, layers)), defaults, request, ingest)
       try ingest.publish()
       try images.add(manifest: image.manifest, id: image.id, reference: reference)
+      note("commit", record, [("imageID", image.id.description)])
       return image.id.description
     }
   }

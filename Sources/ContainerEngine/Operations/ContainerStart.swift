@@ -51,6 +51,7 @@ struct ContainerStart {
     let program = ProcessIdentity(pid: process.pid, startTime: process.startTime)
     try during(doing) { try faultPoint("start.launched") }
     try recordStart(program, startedAt, cgroup)
+    engine.note("start", record)
     try during(doing) { try faultPoint("start.recorded") }
     lock.release()
     link?.started()
@@ -166,11 +167,14 @@ struct ContainerStart {
     cgroup.remove()
     do throws(EngineError) {
       try during(doing) { try faultPoint("monitor.ended") }
+      if oomKilled { engine.note("oom", record) }
+      engine.note("die", record, [("exitCode", "\(status.code)")])
       if settings.autoRemove {
         let lock = try containers.lock(record.id, doing: "removing \(record.name)")
         let name = try containers.record(record.id)?.name
         let remains = try containers.remove(record.id, name: name)
         _ = consume lock
+        engine.note("destroy", record)
         if let remains { try Trash(engine.directory).remove(remains) }
         return
       }

@@ -60,6 +60,7 @@ extension Engine {
     let lock = HeldLock(try draft.publish(record))
     _ = consume content
     try idFile?.write(record.id)
+    note("create", record)
     return MadeContainer(record: record, lock: lock, warnings: [])
   }
 

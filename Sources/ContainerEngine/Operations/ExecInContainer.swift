@@ -21,6 +21,7 @@ extension Engine {
         .wrongState, doing, "container \(Identifier.short(id)) is paused, unpause the container before exec")
     }
     var prepared = try ExecPreparation(engine: self, record: record, program: program, doing: doing).prepare(request)
+    note("exec_start", record)
     prepared.options.cgroupProcs = CgroupPlacement(record: state.cgroup).entryFiles
     return request.detached
       ? try execDetached(id, request, prepared) : try execAttached(record, request, prepared)

@@ -45,6 +45,7 @@ extension Engine {
       let descriptor = Descriptor(
         mediaType: .ociManifest, digest: digest, size: Int64(manifestBytes.count), platform: platform)
       try images.add(manifest: descriptor, id: id, reference: reference)
+      note("import", image: id.description, name: reference?.familiar)
       return id.description
     }
   }

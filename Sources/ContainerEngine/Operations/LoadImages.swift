@@ -103,6 +103,7 @@ extension Engine {
       }
       report.loaded.append(name.familiar)
     }
+    note("load", image: image.id.description, name: image.names.first?.familiar)
   }
 }
 

@@ -23,6 +23,7 @@ extension Engine {
       try freezer.thaw()
       throw error
     }
+    note("pause", container: id)
     return freezer.hasFreezer ? nil : "\(safeText(name)) has no freezer: its programs were stopped by SIGSTOP"
   }
 
@@ -38,6 +39,7 @@ extension Engine {
     }
     try freezer(of: state, doing: doing).thaw()
     try set(.running, of: id, state)
+    note("unpause", container: id)
   }
 
   /// Makes a running container stand still until the answer is let go of; nil for one that is paused already or does not

@@ -57,7 +57,9 @@ extension Engine {
     Cgroup.removeRemains(of: id, isRoot: !isRootless)
     // A damaged list names nothing: what it named goes with the next prune.
     let frozen = (try? snapshots.directories(of: id)) ?? []
-    try containers.remove(id, name: try? containers.record(id)?.name)
+    let record = try? containers.record(id)
+    try containers.remove(id, name: record?.name)
+    if let record { note("destroy", record) }
     if !frozen.isEmpty { try snapshots.removeUnused(frozen) }
   }
 

@@ -117,6 +117,7 @@ extension Engine {
       chains.append((image, diffIDs))
     }
     try images.remove(Set(list.map(\.manifest.digest)))
+    for image in list { note("delete", image: image.id.description, name: image.references.first?.familiar) }
     let outcome: GarbageCollector.Outcome
     do throws(EngineError) { outcome = try collect(only: candidates) } catch {
       // Something else is damaged, so that nobody knows what is still needed: the content stays, the image is gone.

@@ -18,7 +18,7 @@ extension Engine {
     guard record.name != newName else {
       throw EngineError(.invalidInput, doing, "Renaming a container with the same name as its current name")
     }
-    _ = try containers.rename(record, to: newName)
+    note("rename", try containers.rename(record, to: newName), [("oldName", record.name)])
     _ = lock
   }
 

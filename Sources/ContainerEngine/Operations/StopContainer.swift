@@ -50,6 +50,7 @@ package final class StopBatch {
       try engine.signalProgram(member.id, member.state, SIGKILL, doing: "stopping \(safeText(name))")
       _ = try engine.waitForEnd(member.id, member.state, until: nil)
     }
+    engine.note("stop", container: member.id)
     return .stopped
   }
 
@@ -102,6 +103,7 @@ extension Engine {
     guard case .running(let state) = try containers.status(of: id) else {
       throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) is not running")
     }
+    note("kill", container: id, [("signal", "\(number)")])
     try signalProgram(id, state, number, doing: doing)
     // After SIGKILL the caller may rely on the container being gone.
     if number == SIGKILL { _ = try waitForEnd(id, state, until: nil) }

@@ -11,6 +11,7 @@ extension Engine {
     // A name means the images of all platforms that have it.
     let all = try found.map { (name) throws(EngineError) in try images.images(named: name) }
     try images.tag(all ?? [image], as: reference)
+    note("tag", image: image.id.description, name: reference.familiar)
   }
 
   /// Takes names away and keeps the image; without `names` all of the image's (podman's `untag`).
@@ -30,7 +31,10 @@ extension Engine {
         references.append(found)
       }
     }
-    for reference in references { try images.untag(reference, from: names.isEmpty ? image.manifest.digest : nil) }
+    for reference in references {
+      try images.untag(reference, from: names.isEmpty ? image.manifest.digest : nil)
+      note("untag", image: image.id.description, name: reference.familiar)
+    }
   }
 
   /// A name to be given to an image: with a tag, `latest` unless it says, and without a digest.

@@ -23,6 +23,7 @@ extension Engine {
       try RecordFile.write(
         record.json, at: directory.root.raw, StatePath.containerRecord(id), durable: !record.settings.autoRemove)
     }
+    note("update", record)
   }
 
   private static func merged(
