@@ -112,7 +112,7 @@ struct CommandLineTests {
       func effective(_ name: String) throws -> String {
         try store.must("inspect", "-f", "{{json .State.EffectiveLimits.\(name)}}", "bound").out
       }
-      // Where none can be applied a warning said so.
+      // Where none can be applied a warning says so, with -d as well.
       let applied = !started.err.contains("WARNING")
       #expect(try effective("Memory") == (applied ? "67108864" : "null"), "\(started)")
       #expect(try effective("PidsLimit") == (applied ? "20" : "null"), "\(started)")

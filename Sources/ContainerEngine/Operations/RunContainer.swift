@@ -80,8 +80,8 @@ extension Engine {
     }
     // The helpers that write the map are our children: they must be done before there is a second process.
     if !record.settings.joinsNamespaces { try enterUserNamespace() }
-    let monitor = try MonitorProcess.detach(attach: local) { (link) throws(EngineError) in
-      if case .exited(let code) = try start.supervise(local: nil, link: link, warn: warn) { return code }
+    let monitor = try MonitorProcess.detach(attach: local, warn: warn) { (link) throws(EngineError) in
+      if case .exited(let code) = try start.supervise(local: nil, link: link, warn: { link.warn($0) }) { return code }
       return 0
     }
     lock.release()

@@ -18,6 +18,12 @@ package enum MonitorProcess {
       self.client = client
     }
 
+    /// Gives the parent, who still has the caller's stderr, a sentence to say. Before `started`.
+    package func warn(_ sentence: String) {
+      let bytes = [UInt8(ascii: "w")] + sentence.utf8.map { $0 == 0x0A ? 0x20 : $0 } + [0x0A]
+      if report != nil { _ = write(descriptor, bytes, bytes.count) }
+    }
+
     /// Tells the parent that the program runs; it goes on at once.
     package func started() { tell([UInt8(ascii: "s")]) }
 
@@ -54,11 +60,12 @@ package enum MonitorProcess {
   /// left open for us and with default signal actions. It never returns from here: it exits with what `body` answers.
   /// - Parameters:
   ///   - attach: what our connection wants of the container; nil for none.
+  ///   - warn: in the parent: says what the child warned of.
   ///   - body: in the child: makes the `Monitor` with `link.client`, launches, calls `link.started()`, runs the
   ///     monitor. An error it throws before `started` is thrown here by the parent.
   /// - Throws: what `body` threw; `EngineError` of kind `internal` when the child died without a word.
   package static func detach(
-    attach: LocalClient?, body: (Link) throws(EngineError) -> Int32
+    attach: LocalClient?, warn: (String) -> Void = { _ in }, body: (Link) throws(EngineError) -> Int32
   ) throws(EngineError) -> Started {
     let connection: (ours: Int32, monitors: Int32)
     let report: (read: Int32, write: Int32)
@@ -80,14 +87,18 @@ package enum MonitorProcess {
     if connection.monitors >= 0 { close(connection.monitors) }
     let readEnd = OwnedDescriptor(owning: report.read)
     let ours = connection.ours >= 0 ? OwnedDescriptor(owning: connection.ours) : nil
-    let answer: [UInt8]
-    do throws(SystemError) { answer = try File.readAll(readEnd.raw, limit: 65_536) } catch {
+    var answer: ArraySlice<UInt8>
+    do throws(SystemError) { answer = try File.readAll(readEnd.raw, limit: 65_536)[...] } catch {
       throw error.engineError("starting the container's monitor")
+    }
+    while answer.first == UInt8(ascii: "w"), let end = answer.firstIndex(of: 0x0A) {
+      warn(String(decoding: answer[..<end].dropFirst(), as: UTF8.self))
+      answer = answer[(end + 1)...]
     }
     if answer.first == UInt8(ascii: "s") { return Started(pid: child, connection: ours) }
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}
-    throw failure(answer)
+    throw failure(Array(answer))
   }
 
   private static func socketPair() throws(SystemError) -> (Int32, Int32) {
