@@ -2,13 +2,13 @@
 
 __dhow_verbs() {
   case "$1" in
-    "") echo "attach branch commit completion cp create diff exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save search start stats stop tag top unpause unshare untag update version wait container image registry snapshot manifest system" ;;
+    "") echo "attach branch commit completion cp create diff events exec export help history images import info inspect kill load login logout logs pause ps pull push rename restart rm rmi rollback run save search start stats stop tag top unpause unshare untag update version wait container image registry snapshot manifest system" ;;
     "container") echo "attach commit cp create diff exec exists export inspect kill logs ls pause prune rename restart rm run start stats stop top unpause update wait" ;;
     "image") echo "exists history import inspect load ls prune pull push rm save search tag untag" ;;
     "registry") echo "serve" ;;
     "snapshot") echo "create ls rm" ;;
     "manifest") echo "add annotate create exists inspect push remove rm" ;;
-    "system") echo "check df info prune reset" ;;
+    "system") echo "check df events info prune reset" ;;
   esac
 }
 
@@ -19,6 +19,7 @@ __dhow_flags() {
     "commit") echo "-a --author -c --change -m --message -p --pause" ;;
     "cp") echo "-a --archive -L --follow-link -q --quiet" ;;
     "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --http-proxy --init -i --interactive --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --no-healthcheck --oom-score-adj --pid --pidfile --pids-limit --platform --privileged --pull -q --quiet --read-only --restart --rm --rootfs --runtime --security-opt --shm-size --stop-signal --stop-timeout --strict-limits --sysctl --tmpfs -t --tty --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "events") echo "-f --filter --format --since --stream --until" ;;
     "exec") echo "-d --detach --detach-keys -e --env --env-file -i --interactive --privileged -t --tty -u --user -w --workdir" ;;
     "export") echo "-o --output" ;;
     "history") echo "--format -H --human --no-trunc -q --quiet" ;;
@@ -90,6 +91,7 @@ __dhow_flags() {
     "manifest push") echo "--all --authfile --cert-dir --creds --digestfile -f --format --insecure -p --purge -q --quiet --tls-verify" ;;
     "system check") echo "-q --quiet -r --repair" ;;
     "system df") echo "--format -v --verbose" ;;
+    "system events") echo "-f --filter --format --since --stream --until" ;;
     "system info") echo "-f --format" ;;
     "system prune") echo "-a --all --dry-run --filter -f --force --volumes" ;;
     "system reset") echo "-f --force" ;;
@@ -103,6 +105,7 @@ __dhow_valued() {
     "attach") echo "--detach-keys" ;;
     "commit") echo "-a --author -c --change -m --message" ;;
     "create") echo "--add-host --annotation -a --attach --blkio-weight --cap-add --cap-drop --cgroup-parent --cgroupns --cgroups --cidfile --cpu-period --cpu-quota -c --cpu-shares --cpus --cpuset-cpus --cpuset-mems --device --dns --dns-option --dns-search --domainname --entrypoint -e --env --env-file --group-add -h --hostname --ipc -l --label --label-file --log-driver --log-opt -m --memory --memory-reservation --memory-swap --mount --name --network --oom-score-adj --pid --pidfile --pids-limit --platform --pull --restart --runtime --security-opt --shm-size --stop-signal --stop-timeout --sysctl --tmpfs --tz --ulimit --umask -u --user --userns --uts -v --volume -w --workdir" ;;
+    "events") echo "-f --filter --format --since --until" ;;
     "exec") echo "--detach-keys -e --env --env-file -u --user -w --workdir" ;;
     "export") echo "-o --output" ;;
     "history") echo "--format" ;;
@@ -172,6 +175,7 @@ __dhow_valued() {
     "manifest inspect") echo "--authfile --cert-dir --creds" ;;
     "manifest push") echo "--authfile --cert-dir --creds --digestfile -f --format" ;;
     "system df") echo "--format" ;;
+    "system events") echo "-f --filter --format --since --until" ;;
     "system info") echo "-f --format" ;;
     "system prune") echo "--filter" ;;
   esac
@@ -202,8 +206,8 @@ __dhow_values() {
     "create --stop-signal" | "kill -s" | "kill --signal" | "restart -s" | "restart --signal" | "run --stop-signal" | "stop -s" | "stop --signal" | "container create --stop-signal" | "container kill -s" | "container kill --signal" | "container restart -s" | "container restart --signal" | "container run --stop-signal" | "container stop -s" | "container stop --signal") echo "words:HUP INT QUIT KILL USR1 USR2 TERM CONT STOP" ;;
     "create --userns" | "run --userns" | "container create --userns" | "container run --userns") echo "words:host keep-id" ;;
     "create " | "history " | "images " | "push " | "rmi " | "run " | "save " | "tag " | "untag " | "container create " | "container run " | "image exists " | "image history " | "image inspect " | "image ls " | "image list " | "image push " | "image rm " | "image remove " | "image save " | "image tag " | "image untag " | "manifest add ") echo "names:images" ;;
+    "events --format" | "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system events --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "history --format" | "images --format" | "ps --format" | "search --format" | "stats --format" | "container ls --format" | "container list --format" | "container ps --format" | "container stats --format" | "image history --format" | "image ls --format" | "image list --format" | "image search --format" | "snapshot ls --format" | "snapshot list --format" | "system df --format") echo "words:table json" ;;
-    "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "inspect --type") echo "words:container image" ;;
     "push --compression-format" | "image push --compression-format") echo "words:gzip zstd" ;;
     "push -f" | "push --format" | "image push -f" | "image push --format" | "manifest push -f" | "manifest push --format") echo "words:oci v2s2" ;;
