@@ -45,9 +45,10 @@ docs: ## writes man pages and completions from the flag table and the pages' pro
 fmt: ## lays the sources out
 	@. scripts/common.sh; find_swift; swift format --in-place --parallel --recursive Sources Tests Package.swift
 
-bench: build ## ratios to a C floor, bubblewrap, crun, runc and podman; writes docs/BENCH.md
+bench: build ## ratios to C floors, bubblewrap, crun, runc, podman and skopeo; writes docs/BENCH.md
 	@scripts/deps bench
 	@bench/run
+	@bench/registry
 
 install: ## binary, man pages and completions below PREFIX (built before by `make build`)
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install

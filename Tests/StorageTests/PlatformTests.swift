@@ -112,7 +112,7 @@ import store_probe
         try images.tag(image, as: try Reference(parsing: name))
       }
       func digests() throws -> [Reference]? { try images.list().first { $0.id == image.id }?.digests }
-      try images.untag(try Reference(parsing: "app"))
+      try images.untag(try Reference(parsing: "app:latest"))
       #expect(try digests() == [other])
       try images.untag(try Reference(parsing: "localhost:5000/app:1"))
       #expect(try digests() == [other])
