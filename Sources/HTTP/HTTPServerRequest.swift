@@ -66,8 +66,8 @@ package final class HTTPServerRequest {
     if text.hasPrefix("/") { return String(text) }
     if text == "*" { return method == "OPTIONS" ? "*" : nil }
     // The form that proxies are asked in; servers must take it (RFC 9112 section 3.2.2).
-    guard let address = try? WebAddress(parsing: String(text)) else { return nil }  // Neither form: refused by the caller.
-    return address.target
+    // Neither form: refused by the caller.
+    return (try? WebAddress(parsing: String(text)))?.target
   }
 
   private static func names(_ token: String, _ values: [String]) -> Bool {

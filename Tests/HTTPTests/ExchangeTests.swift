@@ -257,7 +257,7 @@ struct ExchangeTests {
       writeAll(socket, "<" + String(decoding: readAhead, as: UTF8.self) + ">")
       close(socket)
     }
-    let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let client = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     defer { close(client) }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

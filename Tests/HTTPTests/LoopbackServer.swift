@@ -98,7 +98,7 @@ final class LoopbackServer: Sendable {
 /// Two connected sockets: one to be served, one for raw bytes.
 func connectedSockets() throws -> (ours: Int32, theirs: Int32) {
   var ends: [Int32] = [-1, -1]
-  try systemCall("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) }
+  try systemCall("socketpair") { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) }
   return (ours: ends[0], theirs: ends[1])
 }
 
