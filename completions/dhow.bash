@@ -33,7 +33,7 @@ __dhow_flags() {
     "logout") echo "-a --all --authfile" ;;
     "logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
     "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
-    "pull") echo "--platform -q --quiet" ;;
+    "pull") echo "-a --all-tags --authfile --cert-dir --creds --platform --policy -q --quiet --retry --retry-delay --tls-verify" ;;
     "push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
     "restart") echo "-a --all --cidfile -f --filter -l --latest --running -s --signal -t --timeout" ;;
     "rm") echo "-a --all --cidfile --filter -f --force -i --ignore --latest -v --volumes" ;;
@@ -74,7 +74,7 @@ __dhow_flags() {
     "image ls") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image list") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image prune") echo "-a --all --dry-run --filter -f --force" ;;
-    "image pull") echo "--platform -q --quiet" ;;
+    "image pull") echo "-a --all-tags --authfile --cert-dir --creds --platform --policy -q --quiet --retry --retry-delay --tls-verify" ;;
     "image push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
     "image rm") echo "-f --force --platform" ;;
     "image remove") echo "-f --force --platform" ;;
@@ -119,7 +119,7 @@ __dhow_valued() {
     "logout") echo "--authfile" ;;
     "logs") echo "--since -n --tail --until" ;;
     "ps") echo "-f --filter --format -n --last" ;;
-    "pull") echo "--platform" ;;
+    "pull") echo "--authfile --cert-dir --creds --platform --policy --retry --retry-delay" ;;
     "push") echo "--authfile --cert-dir --compression-format --compression-level --creds --digestfile -f --format --platform --retry --retry-delay" ;;
     "restart") echo "--cidfile -f --filter -s --signal -t --timeout" ;;
     "rm") echo "--cidfile --filter" ;;
@@ -159,7 +159,7 @@ __dhow_valued() {
     "image ls") echo "-f --filter --format" ;;
     "image list") echo "-f --filter --format" ;;
     "image prune") echo "--filter" ;;
-    "image pull") echo "--platform" ;;
+    "image pull") echo "--authfile --cert-dir --creds --platform --policy --retry --retry-delay" ;;
     "image push") echo "--authfile --cert-dir --compression-format --compression-level --creds --digestfile -f --format --platform --retry --retry-delay" ;;
     "image rm") echo "--platform" ;;
     "image remove") echo "--platform" ;;
@@ -184,13 +184,13 @@ __dhow_valued() {
 # What completes a flag's value, or the operands when the flag is empty.
 __dhow_values() {
   case "$1 $2" in
-    " --config" | " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "search --cert-dir" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image push --cert-dir" | "image search --cert-dir" | "manifest add --cert-dir" | "manifest create --cert-dir" | "manifest inspect --cert-dir" | "manifest push --cert-dir") echo "directories" ;;
+    " --config" | " --root" | " --runroot" | "create -v" | "create --volume" | "login --cert-dir" | "pull --cert-dir" | "push --cert-dir" | "run -v" | "run --volume" | "search --cert-dir" | "container create -v" | "container create --volume" | "container run -v" | "container run --volume" | "image pull --cert-dir" | "image push --cert-dir" | "image search --cert-dir" | "manifest add --cert-dir" | "manifest create --cert-dir" | "manifest inspect --cert-dir" | "manifest push --cert-dir") echo "directories" ;;
     " --error-format") echo "words:text json" ;;
     " -l" | " --log-level") echo "words:debug info warn error fatal" ;;
     "attach " | "exec " | "kill " | "pause " | "stats " | "stop " | "top " | "unpause " | "wait " | "container attach " | "container exec " | "container kill " | "container pause " | "container stats " | "container stop " | "container top " | "container unpause " | "container wait ") echo "names:running" ;;
     "branch " | "commit " | "diff " | "export " | "inspect " | "logs " | "rename " | "restart " | "rm " | "rollback " | "start " | "update " | "container commit " | "container diff " | "container exists " | "container export " | "container inspect " | "container logs " | "container rename " | "container restart " | "container rm " | "container remove " | "container start " | "container update " | "snapshot create " | "snapshot ls " | "snapshot list " | "snapshot rm " | "snapshot remove ") echo "names:containers" ;;
     "completion ") echo "words:bash zsh fish" ;;
-    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "kill --cidfile" | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "push --authfile" | "push --digestfile" | "restart --cidfile" | "rm --cidfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "search --authfile" | "stop --cidfile" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container kill --cidfile" | "container restart --cidfile" | "container rm --cidfile" | "container remove --cidfile" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "container stop --cidfile" | "image import " | "image load -i" | "image load --input" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output" | "image search --authfile" | "registry serve --tls-cert" | "registry serve --tls-key" | "manifest add --authfile" | "manifest create --authfile" | "manifest inspect --authfile" | "manifest push --authfile" | "manifest push --digestfile") echo "files" ;;
+    "cp " | "create --cidfile" | "create --device" | "create --env-file" | "create --label-file" | "create --pidfile" | "exec --env-file" | "export -o" | "export --output" | "import " | "kill --cidfile" | "load -i" | "load --input" | "login --authfile" | "logout --authfile" | "pull --authfile" | "push --authfile" | "push --digestfile" | "restart --cidfile" | "rm --cidfile" | "run --cidfile" | "run --device" | "run --env-file" | "run --label-file" | "run --pidfile" | "save -o" | "save --output" | "search --authfile" | "stop --cidfile" | "container cp " | "container create --cidfile" | "container create --device" | "container create --env-file" | "container create --label-file" | "container create --pidfile" | "container exec --env-file" | "container export -o" | "container export --output" | "container kill --cidfile" | "container restart --cidfile" | "container rm --cidfile" | "container remove --cidfile" | "container run --cidfile" | "container run --device" | "container run --env-file" | "container run --label-file" | "container run --pidfile" | "container stop --cidfile" | "image import " | "image load -i" | "image load --input" | "image pull --authfile" | "image push --authfile" | "image push --digestfile" | "image save -o" | "image save --output" | "image search --authfile" | "registry serve --tls-cert" | "registry serve --tls-key" | "manifest add --authfile" | "manifest create --authfile" | "manifest inspect --authfile" | "manifest push --authfile" | "manifest push --digestfile") echo "files" ;;
     "create -a" | "create --attach" | "run -a" | "run --attach" | "container create -a" | "container create --attach" | "container run -a" | "container run --attach") echo "words:stdin stdout stderr" ;;
     "create --cap-add" | "create --cap-drop" | "run --cap-add" | "run --cap-drop" | "container create --cap-add" | "container create --cap-drop" | "container run --cap-add" | "container run --cap-drop") echo "words:ALL CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE" ;;
     "create --cgroupns" | "run --cgroupns" | "container create --cgroupns" | "container run --cgroupns") echo "words:host private" ;;
@@ -209,6 +209,7 @@ __dhow_values() {
     "events --format" | "info -f" | "info --format" | "inspect -f" | "inspect --format" | "version -f" | "version --format" | "container inspect -f" | "container inspect --format" | "image inspect -f" | "image inspect --format" | "system events --format" | "system info -f" | "system info --format") echo "words:json" ;;
     "history --format" | "images --format" | "ps --format" | "search --format" | "stats --format" | "container ls --format" | "container list --format" | "container ps --format" | "container stats --format" | "image history --format" | "image ls --format" | "image list --format" | "image search --format" | "snapshot ls --format" | "snapshot list --format" | "system df --format") echo "words:table json" ;;
     "inspect --type") echo "words:container image" ;;
+    "pull --policy" | "image pull --policy") echo "words:always missing never newer" ;;
     "push --compression-format" | "image push --compression-format") echo "words:gzip zstd" ;;
     "push -f" | "push --format" | "image push -f" | "image push --format" | "manifest push -f" | "manifest push --format") echo "words:oci v2s2" ;;
     "save --format" | "image save --format") echo "words:docker-archive oci-archive docker-dir oci-dir" ;;

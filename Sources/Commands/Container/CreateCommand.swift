@@ -14,7 +14,9 @@ enum CreateCommand: Command {
   static func run(_ options: ContainerOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let request = try options.request(operands: operands)
     for warning in options.warnings { invocation.showWarning(warning) }
-    let container = try invocation.engine().createContainer(request)
+    let container = try invocation.engine().createContainer(request) {
+      invocation.pullObserver(isQuiet: options.isQuiet)
+    }
     for warning in container.warnings { invocation.showWarning(warning) }
     invocation.output.line(container.id)
     return .success

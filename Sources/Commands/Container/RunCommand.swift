@@ -22,7 +22,9 @@ enum RunCommand: Command {
       return refusal
     }
     for warning in options.warnings { invocation.showWarning(warning) }
-    let outcome = try invocation.engine().runContainer(request, attach: attach) { invocation.showWarning($0) }
+    let outcome = try invocation.engine().runContainer(
+      request, attach: attach, observer: { invocation.pullObserver(isQuiet: options.isQuiet) }
+    ) { invocation.showWarning($0) }
     return invocation.exitCode(of: outcome)
   }
 }

@@ -10,6 +10,9 @@ package struct ContainerOptions: CommandOptions {
   var name: String?
   var idFile: String?
   var pull = PullPolicy.missing
+  var registry = RegistryFlags()
+  /// `--quiet`: a pull is not shown.
+  var isQuiet = false
   var strictLimits = false
   /// Files come before flags whatever the order they were given in, as in docker.
   var environmentFiles: [String] = []
@@ -47,10 +50,12 @@ package struct ContainerOptions: CommandOptions {
         throw error.engineError(doing: "reading the image's name", hint: hint(forOperand: image))
       }
     }
+    settings.platform = settings.platform ?? defaultPlatform
     try check(settings)
     var request = ContainerRequest(image: image, settings: settings)
     request.name = name
     request.pull = pull
+    request.access = registry.access
     request.idFile = idFile
     request.strictLimits = strictLimits
     return request

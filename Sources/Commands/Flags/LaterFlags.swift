@@ -57,16 +57,15 @@ extension ContainerFlags {
 
   private static var podman: [Flag<ContainerOptions>] {
     [
-      "arch", "authfile", "cert-dir", "cgroup-conf", "chrootdirs", "conmon-pidfile", "creds", "decryption-key",
+      "arch", "cgroup-conf", "chrootdirs", "conmon-pidfile", "decryption-key",
       "env-merge",
       "gidmap", "group-entry", "hosts-file", "hostuser", "image-volume", "init-ctr", "init-path", "os", "passwd-entry",
-      "personality", "pod", "pod-id-file", "preserve-fd", "preserve-fds", "rdt-class", "requires", "retry",
-      "retry-delay",
-      "sdnotify", "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd", "timeout",
+      "personality", "pod", "pod-id-file", "preserve-fd", "preserve-fds", "rdt-class", "requires", "sdnotify",
+      "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd", "timeout",
       "uidmap", "unsetenv", "variant",
     ].map { .refused($0, nil, "string", because: notYet) }
       + [
-        "env-host", "no-hostname", "no-hosts", "passwd", "read-only-tmpfs", "replace", "rmi", "tls-verify",
+        "env-host", "no-hostname", "no-hosts", "passwd", "read-only-tmpfs", "replace", "rmi",
         "unsetenv-all",
       ]
       .map { .refused($0, because: notYet) }

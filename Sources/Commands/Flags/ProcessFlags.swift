@@ -83,7 +83,7 @@ extension ContainerFlags {
         }
         $0.pull = policy
       }.defaulting(to: "\"missing\"").completed(by: .words(["always", "missing", "never"])),
-      .toggle("quiet", "q", "Suppress the pull output") { _, _ in },
+      .toggle("quiet", "q", "Suppress the pull output") { $0.isQuiet = $1 },
       .toggle("disable-content-trust", nil, "Skip image verification") { _, _ in }.hidden,
     ]
   }

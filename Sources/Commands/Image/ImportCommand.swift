@@ -36,13 +36,3 @@ enum ImportCommand: Command {
     return .success
   }
 }
-
-/// `--platform` as given, when it is one.
-func platform(_ text: String) throws(FlagValueError) -> String {
-  do throws(OCIFormatError) {
-    _ = try Platform(parsing: text)
-  } catch {
-    throw FlagValueError("\(error.subject) \(error.reason)")
-  }
-  return text
-}

@@ -7,34 +7,62 @@ enum PullCommand: Command {
     "[OPTIONS] NAME[:TAG|@DIGEST] [NAME...]", "Download an image from a registry", .atLeast(1))
 
   struct Options: CommandOptions {
+    var allTags = false
     var platform: String?
     var policy = PullPolicy.always
-    var quiet = false
+    var isQuiet = false
+    var registry = RegistryFlags()
   }
 
   static var flags: [Flag<Options>] {
     [
-      .text("platform", nil, "string", "Set platform if the registry has several (e.g., \"linux/arm64\")") {
+      .toggle("all-tags", "a", "Download all tagged images in the repository") { $0.allTags = $1 },
+      .toggle("disable-content-trust", nil, "Skip image verification") { _, _ in }.hidden,
+      .text("platform", nil, "string", "Set platform if the image has several (e.g., \"linux/arm64\")") {
         $0.platform = try platform($1)
       },
-      .toggle("quiet", "q", "Suppress verbose output, print the image's ID") { $0.quiet = $1 },
-      .toggle("disable-content-trust", nil, "Skip image verification") { _, _ in }.defaulting(to: "true").hidden,
-    ]
+      .text("policy", nil, "string", "When to ask the registry (\"always\", \"missing\", \"never\", \"newer\")") {
+        guard let policy = PullPolicy(rawValue: $1) else {
+          throw FlagValueError("must be one of \"always\", \"missing\", \"never\" or \"newer\"")
+        }
+        $0.policy = policy
+      }.defaulting(to: "\"always\"").completed(by: .words(["always", "missing", "never", "newer"])),
+      .toggle("quiet", "q", "Suppress verbose output, print the image's ID") { $0.isQuiet = $1 },
+    ] + RegistryFlags.flags.map { $0.on(\.registry) } + RegistryFlags.retryFlags.map { $0.on(\.registry) }
   }
 
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
-    return invocation.forEach(operands) { name in
-      let observer =
-        options.quiet ? SilentTransferView() : TransferView.make(invocation.output, .pull)
-      var request = PullRequest(name: name)
-      request.platform = options.platform
-      request.policy = options.policy
-      if !options.quiet, !hasTag(name) { invocation.output.line("Using default tag: latest") }
-      let pulled = try engine.pullImage(request, observer: observer)
-      invocation.output.line(options.quiet ? pulled.id : pulled.name)
-      for note in pulled.notes { invocation.warn(note) }
+    let observer = {
+      options.isQuiet ? SilentTransferView() : TransferView.make(invocation.output, .pull)
     }
+    return invocation.forEach(operands) { name in
+      var request = PullRequest(name: try repository(name))
+      request.platform = options.platform ?? defaultPlatform
+      request.policy = options.policy
+      request.access = options.registry.access
+      let pulled: [PulledImage]
+      if options.allTags {
+        pulled = try engine.pullAllTags(request, observer: observer)
+      } else {
+        if !options.isQuiet, !hasTag(request.name) { invocation.output.line("Using default tag: latest") }
+        pulled = [try engine.pullImage(request, observer: observer())]
+      }
+      for image in pulled {
+        invocation.output.line(options.isQuiet ? image.id : image.name)
+        for note in image.notes { invocation.warn(note) }
+      }
+    }
+  }
+
+  /// podman's `docker://`, which is what a name without a transport means as well.
+  private static func repository(_ name: String) throws -> String {
+    if name.hasPrefix("docker://") { return String(name.dropFirst("docker://".count)) }
+    let others = ["oci:", "oci-archive:", "dir:", "docker-archive:"]
+    guard let transport = others.first(where: name.hasPrefix) else { return name }
+    throw EngineError(
+      .unsupported, "pulling \(safeText(name))", "pull asks registries, not \(transport)",
+      hint: "dhow load -i \(safeText(String(name.dropFirst(transport.count))))")
   }
 
   /// Whether a name says which image of the repository it means.

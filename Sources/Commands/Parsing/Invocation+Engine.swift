@@ -56,6 +56,11 @@ extension Invocation {
     return .failure
   }
 
+  /// Shows on standard error how an image is pulled that a command needs and that is not there.
+  package func pullObserver(isQuiet: Bool) -> any TransferObserver {
+    isQuiet ? SilentTransferView() : TransferView.make(errors, .pull)
+  }
+
   /// Warnings of the engine, written out at once: they come before the program's own output.
   package func showWarning(_ sentence: String) {
     warn(sentence)

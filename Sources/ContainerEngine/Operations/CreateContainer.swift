@@ -22,7 +22,11 @@ struct MadeContainer {
 
 extension Engine {
   /// Makes a container that does not run yet.
-  package func createContainer(_ request: ContainerRequest) throws(EngineError) -> CreatedContainer {
+  /// - Parameter observer: shows the pull of an image that is not there.
+  package func createContainer(
+    _ request: ContainerRequest, observer: () -> any TransferObserver
+  ) throws(EngineError) -> CreatedContainer {
+    try provideImage(request, observer: observer)
     let made = try makeContainer(request)
     made.lock.release()
     try GarbageCollector(directory).sweep()

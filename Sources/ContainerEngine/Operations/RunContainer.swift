@@ -10,10 +10,12 @@ extension Engine {
   /// A container that cannot be started is removed again: nothing half-made is left.
   /// - Parameters:
   ///   - attach: nil with `-d`.
+  ///   - observer: shows the pull of an image that is not there.
   ///   - warn: called with each warning before the program starts.
   package func runContainer(
-    _ request: ContainerRequest, attach: AttachRequest?, warn: (String) -> Void
+    _ request: ContainerRequest, attach: AttachRequest?, observer: () -> any TransferObserver, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
+    try provideImage(request, observer: observer)
     if !request.settings.joinsNamespaces { try beginUserNamespace() }
     let made = try makeContainer(request)
     for warning in made.warnings { warn(warning) }

@@ -6,6 +6,7 @@ package struct PullRequest: Sendable {
   package var platform: String?
   /// When the registry is asked although the image is there.
   package var policy = PullPolicy.always
+  package var access = RegistryAccess()
 
   package init(name: String) { self.name = name }
 }

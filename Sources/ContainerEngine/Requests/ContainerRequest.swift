@@ -7,6 +7,8 @@ package struct ContainerRequest: Sendable {
   package var name: String?
   package var settings: ContainerSettings
   package var pull: PullPolicy = .missing
+  /// How the registry is asked if the image is pulled.
+  package var access = RegistryAccess()
   /// `--cidfile`: must not exist; gets the id.
   package var idFile: String?
   /// `--strict-limits`: a limit that cannot be applied is an error instead of a warning.

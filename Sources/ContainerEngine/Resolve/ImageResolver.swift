@@ -1,4 +1,6 @@
 internal import Basics
+internal import CLinux
+internal import Glibc
 internal import OCI
 internal import Storage
 
@@ -11,30 +13,51 @@ struct ResolvedImage {
 }
 
 extension Engine {
-  /// The image of a request, which must be in the store.
+  /// The image of a request, which must be in the store: `provideImage` came before.
   func findImage(_ request: ContainerRequest, doing: String) throws(EngineError) -> ResolvedImage {
-    guard request.pull != .always, request.pull != .newer else {
-      throw EngineError(
-        .unsupported, doing,
-        "--pull \(request.pull.rawValue) needs a registry, and this version has no registry client yet",
-        hint: "load an image from a file: dhow load -i FILE")
+    let wanted = try platform(of: request, doing: doing)
+    let image = try images.find(request.image, platform: wanted, doing: doing).image
+    return ResolvedImage(id: image.id, manifest: image.manifest.digest, config: try images.config(of: image))
+  }
+
+  /// Pulls the image of a request when it is not there, or when `--pull` wants the registry to be asked.
+  ///
+  /// In a process of its own: this one may become a container's monitor, and stays small. Before the user's namespace is
+  /// entered, since the settings of registries are read from outside of it, and without any lock.
+  /// - Parameter observer: made when there is something to show.
+  func provideImage(_ request: ContainerRequest, observer: () -> any TransferObserver) throws(EngineError) {
+    guard request.settings.rootDirectory == nil, request.pull != .never else { return }
+    let doing = "pulling \(safeText(request.image))"
+    // An id is nothing to ask a registry for.
+    let isID = Identifier.isID(request.image) || request.image.hasPrefix("sha256:")
+    if isID { return }
+    if request.pull == .missing {
+      do throws(EngineError) {
+        _ = try images.find(request.image, platform: try platform(of: request, doing: doing), doing: doing)
+        return
+      } catch { if error.kind != .notFound { throw error } }
     }
-    let image: StoredImage
-    do throws(EngineError) { image = try images.find(request.image, doing: doing).image } catch {
-      guard error.kind == .notFound, request.pull == .missing else { throw error }
-      throw EngineError(
-        .notFound, doing, "\(error.reason), and this version has no registry client yet",
-        hint: "dhow images lists the images there are; dhow load -i FILE adds one")
+    let observer = observer()
+    try ChildTask.run(doing: doing) { [self] in
+      // Our parent's end is ours: it may be killed while we pull for it.
+      _ = dhow_prctl(Self.setParentDeathSignal, UInt(SIGTERM), 0)
+      if request.pull == .missing {
+        let name = (try? Reference(parsing: request.image).withDefaultTag.familiar) ?? request.image  // checked before
+        observer.say("Unable to find image '\(safeText(name))' locally")
+      }
+      var pull = PullRequest(name: request.image)
+      pull.platform = request.settings.platform
+      pull.policy = request.pull
+      pull.access = request.access
+      let pulled = try pullImage(pull, observer: observer)
+      for note in pulled.notes { observer.say("WARNING: \(safeText(note))") }
     }
-    let config = try images.config(of: image)
-    let wanted = try request.settings.platform.map { (text) throws(EngineError) in
-      try during(doing) { try Platform(parsing: text) }
-    }
-    if let wanted, wanted.distance(to: config.platform) == nil {
-      throw EngineError(
-        .notFound, doing,
-        "image \(safeText(request.image)) is for \(config.platform), not for \(wanted)")
-    }
-    return ResolvedImage(id: image.id, manifest: image.manifest.digest, config: config)
+  }
+
+  /// PR_SET_PDEATHSIG, linux/prctl.h.
+  private static let setParentDeathSignal: Int32 = 1
+
+  private func platform(of request: ContainerRequest, doing: String) throws(EngineError) -> Platform? {
+    try during(doing) { try request.settings.platform.map { try Platform(parsing: $0) } }
   }
 }

@@ -14,6 +14,26 @@ package func nearest(to word: String, among known: [String]) -> String? {
   return starting.count == 1 ? starting.first : nil
 }
 
+/// Known words that a word which is none of them may have been meant for, the closest first: those within two edits, and
+/// those that begin with it or that it begins with.
+package func near(_ word: String, among known: [String], limit: Int = 5) -> [String] {
+  guard !word.isEmpty, word.utf8.count <= 128 else { return [] }
+  let typed = Array(word.lowercased().utf8)
+  var found: [(word: String, distance: Int)] = []
+  for candidate in known where candidate.utf8.count <= 128 {
+    let other = candidate.lowercased()
+    if other.hasPrefix(word.lowercased()) || (other.utf8.count >= 2 && word.lowercased().hasPrefix(other)) {
+      found.append((candidate, 1))
+    } else if abs(other.utf8.count - typed.count) <= 2 {
+      let distance = editDistance(typed, Array(other.utf8))
+      if distance <= (typed.count < 5 ? 1 : 2) { found.append((candidate, distance)) }
+    }
+  }
+  // Sorting is not stable; the registry's order decides among equals.
+  let order = found.enumerated().sorted { ($0.element.distance, $0.offset) < ($1.element.distance, $1.offset) }
+  return order.prefix(limit).map(\.element.word)
+}
+
 /// Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment).
 private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
   var before: [Int] = []
