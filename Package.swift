@@ -2,12 +2,14 @@
 import PackageDescription
 
 /// The release binary is one fully static, position-independent file: no interpreter, no NEEDED entry.
+/// `scripts/openssl.ld` marks what monitors give back of OpenSSL.
 /// `-z pack-relative-relocs` keeps the relocation table small, lld is the linker that knows it.
 let staticLink: [LinkerSetting] = [
   .unsafeFlags(
     [
       "-static-executable", "-use-ld=lld", "-Xclang-linker", "-static-pie",
       "-Xlinker", "-z", "-Xlinker", "pack-relative-relocs", "-Xlinker", "--gc-sections", "-Xlinker", "-s",
+      "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/scripts/openssl.ld",
     ], .when(platforms: [.linux], configuration: .release))
 ]
 
@@ -50,7 +52,8 @@ let package = Package(
     library(
       "ContainerEngine",
       [
-        "Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking", "Registry",
+        "Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking", "HTTP",
+        "Registry",
         "RegistryServer",
       ]),
     library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "ContainerEngine"]),

@@ -117,4 +117,5 @@ static __attribute__((noinline)) void release_stack(void) {
 void dhow_trim_memory(void) {
   malloc_trim(0);
   release_stack();
+  dhow_openssl_release();
 }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import COpenSSL
 internal import Glibc
 internal import LinuxKernel
@@ -11,7 +12,8 @@ final class TLSContext {
 
   /// OpenSSL reads no configuration file, runs nothing at exit.
   private static let started: Bool =
-    OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG) | UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
+    dhow_openssl_begin() == 1
+    && OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_LOAD_CONFIG) | UInt64(OPENSSL_INIT_NO_ATEXIT), nil) == 1
 
   private init(_ method: OpaquePointer?) throws(HTTPFailure) {
     guard TLSContext.started, let pointer = SSL_CTX_new(method) else {

@@ -10,4 +10,9 @@ ssize_t dhow_sendfile(int socket, int file, int64_t offset, size_t count);
 // load the host's NSS modules.
 void dhow_plain_host_lookup(void);
 
+// Before the first use of OpenSSL; answers 0 when dhow_trim_memory gave its tables back, so that it must not be used.
+int dhow_openssl_begin(void);
+// Gives the pages of OpenSSL's tables back, 370 KB, unless it was used: a monitor never speaks TLS.
+void dhow_openssl_release(void);
+
 #endif
