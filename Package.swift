@@ -56,7 +56,7 @@ let package = Package(
         "Registry",
         "RegistryServer",
       ]),
-    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "ContainerEngine"]),
+    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "Runtime", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
     .target(
       name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport",

@@ -20,7 +20,9 @@ import Testing
   ])
   func `other text is no packed id`(_ text: String) { #expect(Identifier.unpacked(text) == nil) }
 
-  @Test(arguments: [("0a", true), ("9f", true), ("0A", false), ("0g", false), ("0", false), ("0a0", false), ("é", false)])
+  @Test(arguments: [
+    ("0a", true), ("9f", true), ("0A", false), ("0g", false), ("0", false), ("0a0", false), ("é", false),
+  ])
   func `lower-case hexadecimal digits`(_ text: String, _ isOne: Bool) {
     #expect(isLowerHex(text, count: 2) == isOne)
     #expect(isLowerHex("-\(text)".dropFirst(), count: 2) == isOne)

@@ -158,7 +158,9 @@ import Testing
       // What the list refers to stays when its image goes.
       try store.must("rmi", "-f", "busybox")
       let pushed = try store.must("manifest", "push", list, environment: environment)
-      let raw = try mustRun(["curl", "-s", "-H", "Accept: \(MediaType.ociIndex)", registry.manifestAddress("multi", "1")])
+      let raw = try mustRun([
+        "curl", "-s", "-H", "Accept: \(MediaType.ociIndex)", registry.manifestAddress("multi", "1"),
+      ])
       #expect(pushed.lines.last == "\(SHA256Stream.digest(raw.stdout))")
       guard case .index(let index) = try ManifestDocument(parsing: raw.stdout, declared: .ociIndex) else {
         Issue.record("no index: \(raw)")

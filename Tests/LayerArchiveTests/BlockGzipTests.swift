@@ -19,7 +19,9 @@ struct BlockGzipTests {
     return result
   }
 
-  private static func text(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: ($0 / 7) ^ ($0 % 251)) } }
+  private static func text(_ count: Int) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: ($0 / 7) ^ ($0 % 251)) }
+  }
 
   private static func noise(_ count: Int) -> [UInt8] {
     var state: UInt32 = 1
