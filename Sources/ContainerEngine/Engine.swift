@@ -20,6 +20,15 @@ package final class Engine {
   /// Of how many containers the monitor is looked at before a namespace is made.
   private static let monitorsAsked = 8
 
+  /// Shows a sentence to the person at once.
+  package var warn: (String) -> Void = { Log.note($0) }
+  private var told: Set<String> = []
+
+  /// Shows a sentence that several parts of one command may come upon.
+  func tellOnce(_ sentence: String) {
+    if told.insert(sentence).inserted { warn(sentence) }
+  }
+
   private enum Namespace { case outside, entering, inside }
 
   /// Opens the state directory, which is made at first use.

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `push`, `search` and `manifest` against the distribution's registry, with skopeo and podman as second opinions.
-@Suite struct PushTests {
+@Suite(.requires(.registry, .program("curl"))) struct PushTests {
   /// A home of the test's own, so that the machine's files are out of play.
   private func home(_ store: Store) throws -> [String: String] {
     ["HOME": try store.folder("home"), "XDG_RUNTIME_DIR": try store.folder("run", mode: 0o700)]

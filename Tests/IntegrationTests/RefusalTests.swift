@@ -9,10 +9,18 @@ struct RefusalTests {
       try store.loadBusybox()
       try store.expectNothingLeft { store in
         expectRefusal(
-          try store.dhow("run", "--rm", "nosuchimage", "true"), status: 125, naming: "nosuchimage", hint: true)
+          try store.dhow("run", "--rm", "--pull", "never", "nosuchimage", "true"), status: 125, naming: "nosuchimage",
+          hint: true)
         expectRefusal(
           try store.dhow("run", "-d", "--pull", "never", "registry.invalid/a/b:c", "true"), status: 125,
           naming: "registry.invalid/a/b:c")
+        // Port 1 of this machine: no traffic leaves it.
+        expectRefusal(
+          try store.dhow("pull", "-q", "localhost:1/nosuchimage"), status: 1, naming: "localhost:1", hint: true)
+        let run = try store.dhow("run", "--rm", "localhost:1/nosuchimage", "true")
+        #expect(run.status == 125)
+        #expect(
+          run.err.split(separator: "\n").map { $0.prefix(9) } == ["Unable to", "dhow: pul", "hint: not"], "\(run)")
         expectRefusal(try store.dhow("rmi", "nosuchimage"), status: 1, naming: "nosuchimage")
         expectRefusal(try store.dhow("history", "nosuchimage"), status: 1, naming: "nosuchimage")
         expectRefusal(

@@ -70,7 +70,7 @@ import Testing
     #expect(try curl("/gone").status == 52)
     #expect(try curl("-m", "1", "-o", "/dev/null", "/endless").status == 28)
     let seen = try double.requests()
-    #expect(seen.count == 8)
+    try #require(seen.count == 8)
     #expect(seen[1].header("authorization") == "Basic YTpi")
   }
 }

@@ -6,7 +6,9 @@ internal import LinuxKernel
 extension Invocation {
   /// The engine on the store the user chose.
   package func engine() throws -> Engine {
-    try Engine(options: EngineOptions(root: globals.root, runRoot: globals.runRoot))
+    let engine = try Engine(options: EngineOptions(root: globals.root, runRoot: globals.runRoot))
+    engine.warn = showWarning
+    return engine
   }
 
   /// Does `act` for each target. A failure is shown and the rest is still done; the worst outcome is the command's.

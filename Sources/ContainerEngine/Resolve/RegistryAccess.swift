@@ -19,7 +19,7 @@ extension Engine {
   ) throws(EngineError) -> RegistryClient {
     let configuration = try registryConfiguration(access)
     let endpoints = try configuration.endpoints(for: reference, actions == [.pull] ? .pull : .push)
-    for warning in endpoints.compactMap(\.warning) { Log.note(warning) }
+    for warning in endpoints.compactMap(\.warning) { tellOnce(warning) }
     var retry = RetryPolicy()
     if let retries = access.retries { retry.attempts = retries + 1 }
     if let pause = access.retryPause { retry.firstPause = pause }
