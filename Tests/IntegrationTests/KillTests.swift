@@ -154,7 +154,7 @@ struct KillTests {
   @Test func `nothing stays on the host`() throws {
     try withStore { store in
       try store.loadBusybox()
-      try withHostUnchanged {
+      try withHostUnchanged(by: store) {
         try store.must("run", "--rm", "--network", "none", "busybox", "true")
         try store.must("run", "-d", "--name", "cc", "busybox", "sleep", "100")
         try store.must("exec", "cc", "true")

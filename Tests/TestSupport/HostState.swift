@@ -1,24 +1,22 @@
 internal import Glibc
 
-/// Facts of the host that a container must leave as they were: mounts, listeners, and the program's own processes.
+/// Facts of the host that a container must leave as they were, as far as they can be a test's own doing: other suites run
+/// at the same time.
 package struct HostState: Equatable, Sendable {
   /// Mount points of the test process's mount namespace, one line each without the numbers that change.
   package var mounts: Set<String>
-  /// Listening TCP ports and unix sockets of the test process's network namespace.
+  /// Listening TCP ports and unix sockets of the test process's network namespace that belong to the store's processes.
   package var listeners: Set<String>
-  /// Processes that run this test run's copy of the program.
-  package var programs: Set<String>
   /// Network devices.
   package var links: Set<String>
 
-  package init() throws {
+  package init(of store: Store) throws {
     mounts = Set(
       try readText("/proc/self/mountinfo").split(separator: "\n").map { line in
         // id, parent, device, root, mount point, options …: the first two are numbers of the kernel's own.
         line.split(separator: " ").dropFirst(2).joined(separator: " ")
-      })
-    listeners = try HostState.listeningSockets()
-    programs = HostState.runningPrograms()
+      }.filter { $0.contains(store.directory) || !$0.contains(Store.directoryMark) })
+    listeners = try HostState.listeners(of: store)
     links = Set(names(in: "/sys/class/net"))
   }
 
@@ -29,47 +27,47 @@ package struct HostState: Equatable, Sendable {
         + old.subtracting(new).sorted().map { "lost \(name): \($0)" }
     }
     return compare("mount", before.mounts, mounts) + compare("listener", before.listeners, listeners)
-      + compare("process", before.programs, programs) + compare("network device", before.links, links)
+      + compare("network device", before.links, links)
   }
 
-  private static func listeningSockets() throws -> Set<String> {
+  private static func listeners(of store: Store) throws -> Set<String> {
     var found: Set<String> = []
+    var sockets: Set<Substring> = []
+    for pid in store.processes() {
+      for descriptor in names(in: "/proc/\(pid)/fd") {
+        guard let target = linkTarget("/proc/\(pid)/fd/\(descriptor)"), target.hasPrefix("socket:[") else { continue }
+        sockets.insert(target.dropFirst(8).dropLast())
+      }
+    }
     for table in ["tcp", "tcp6"] {
       // Absent where the kernel has no IPv6.
       for line in String(decoding: bytesIfReadable("/proc/net/\(table)") ?? [], as: UTF8.self).split(separator: "\n")
         .dropFirst()
       {
         let fields = line.split(separator: " ")
-        if fields.count > 3, fields[3] == "0A" { found.insert("\(table) \(fields[1])") }
+        if fields.count > 9, fields[3] == "0A", sockets.contains(fields[9]) { found.insert("\(table) \(fields[1])") }
       }
     }
     for line in try readText("/proc/net/unix").split(separator: "\n").dropFirst() {
       let fields = line.split(separator: " ")
       // Flag 10000: listening. Only named ones can be told apart.
-      if fields.count > 7, fields[3] == "00010000" { found.insert("unix \(fields[7])") }
-    }
-    return found
-  }
-
-  private static func runningPrograms() -> Set<String> {
-    var found: Set<String> = []
-    for pid in names(in: "/proc").compactMap({ Int32($0) }) {
-      guard let program = linkTarget("/proc/\(pid)/exe") else { continue }
-      if program.hasPrefix(DhowBinary.path) { found.insert("\(pid) \(program)") }
+      if fields.count > 7, fields[3] == "00010000", fields[7].hasPrefix(store.directory) {
+        found.insert("unix \(fields[7])")
+      }
     }
     return found
   }
 }
 
-/// Runs a body and throws if the host's mounts, listeners, network devices or the program's processes differ afterwards. Only for
-/// suites that run alone (`.serialized`): tests beside it would be seen, too.
-package func withHostUnchanged<Result>(_ body: () throws -> Result) throws -> Result {
-  let before = try HostState()
+/// Runs a body and throws if the host's mounts, listeners or network devices, or the store's processes, differ afterwards.
+package func withHostUnchanged<Result>(by store: Store, _ body: () throws -> Result) throws -> Result {
+  let before = try HostState(of: store)
   let result = try body()
   var differences: [String] = []
   // A network namespace and a killed process go in their own time.
   let same = try eventually(within: 5) {
-    differences = try HostState().differences(since: before)
+    differences =
+      try HostState(of: store).differences(since: before) + store.processes().map { "new process: \($0)" }
     return differences.isEmpty
   }
   guard same else { throw FixtureError("the host has changed: " + differences.joined(separator: "; ")) }

@@ -4,6 +4,9 @@ internal import Glibc
 package final class Store {
   /// The directory of everything of this test, owned by the identity; files a test needs go here.
   package let directory: String
+  private static let directoryPrefix = "dt"
+  /// In the path of every store's directory, and in few others.
+  static let directoryMark = "/\(directoryPrefix)-"
   package let root: String
   package let runroot: String
   package let identity: Identity
@@ -14,7 +17,7 @@ package final class Store {
     self.identity = identity
     guard let account = identity.account else { throw FixtureError("no account for \(identity) on this machine") }
     // 0711: a container's mapped users reach their files through it, nobody lists it.
-    directory = try makeTemporaryDirectory("dt", mode: 0o711)
+    directory = try makeTemporaryDirectory(Store.directoryPrefix, mode: 0o711)
     root = directory + "/s"
     runroot = directory + "/r"
     try giveAway(directory, to: account)

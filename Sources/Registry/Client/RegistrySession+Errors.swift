@@ -69,7 +69,8 @@ extension RegistrySession {
     case .limit: error.kind = .limit
     case .invalidAddress: error.kind = .malformed
     case .body, .system: error.kind = .local
-    case .resolve: error.hint = "is the name right, and the network there? dhow load -i FILE brings an image without one"
+    case .resolve:
+      error.hint = "is the name right, and the network there? dhow load -i FILE brings an image without one"
     case .refused: error.hint = "nothing listens there: is the port right, and the registry running?"
     case .timeout, .closed, .proxy: break
     }

@@ -126,7 +126,7 @@ struct EscapeTests {
         spinner.signal(9)
         _ = spinner.wait()
       }
-      let mounts = try HostState().mounts
+      let mounts = try HostState(of: tree.store).mounts
       let end = monotonicSeconds() + 5
       var started = 0
       while monotonicSeconds() < end {
@@ -136,7 +136,7 @@ struct EscapeTests {
         if outcome.succeeded { started += 1 }
       }
       #expect(started > 0)
-      #expect(try HostState().mounts == mounts)
+      #expect(try HostState(of: tree.store).mounts == mounts)
     }
   }
 
