@@ -104,11 +104,18 @@ package enum Cgroup {
         hint: base.map { "it may be a path below \($0)" })
     }
 
-    /// The uid outside of the user namespace that we are in already.
+    /// The uid outside of the user namespace that we are in already; ours, where we are in none
+    /// (user_namespaces(7), "the initial user namespace" maps every id to itself).
     var callerID: String {
-      let bytes = (try? File.readAll("/proc/self/uid_map", limit: 4096)) ?? []  // Without user namespaces: no file.
-      let fields = String(decoding: bytes, as: UTF8.self).split { $0 == " " || $0 == "\n" }
-      return fields.count >= 3 && fields[0] == "0" ? String(fields[1]) : "\(getuid())"
+      let own = getuid()
+      // Without user namespaces: no file.
+      let text = String(decoding: (try? File.readAll("/proc/self/uid_map", limit: 4096)) ?? [], as: UTF8.self)
+      for line in text.split(separator: "\n") {
+        let fields = line.split(separator: " ").compactMap { UInt32($0) }
+        guard fields.count == 3, own >= fields[0], own - fields[0] < fields[2] else { continue }
+        return "\(fields[1] + (own - fields[0]))"
+      }
+      return "\(own)"
     }
 
     /// No cgroup, and a sentence when that leaves something undone.
