@@ -249,48 +249,6 @@ static void walk(void *argument) {
   leave(125);
 }
 
-// clone3(2) that goes on in `body` on the new stack; without a stack the child would return into our frames.
-#if defined(__x86_64__)
-static long clone3_run(struct clone_args *arguments, void (*body)(void *), void *state) {
-  long result;
-  register void (*r12)(void *) __asm__("r12") = body;
-  register void *r13 __asm__("r13") = state;
-  __asm__ volatile(
-      "syscall\n\t"
-      "test %%rax, %%rax\n\t"
-      "jnz 1f\n\t"
-      "xor %%ebp, %%ebp\n\t"
-      "mov %%r13, %%rdi\n\t"
-      "call *%%r12\n\t"
-      "hlt\n"
-      "1:"
-      : "=a"(result)
-      : "a"(SYS_clone3), "D"(arguments), "S"(sizeof *arguments), "r"(r12), "r"(r13)
-      : "rcx", "r11", "memory");
-  return result;
-}
-#elif defined(__aarch64__)
-static long clone3_run(struct clone_args *arguments, void (*body)(void *), void *state) {
-  register long x8 __asm__("x8") = SYS_clone3;
-  register long x0 __asm__("x0") = (long)arguments;
-  register long x1 __asm__("x1") = sizeof *arguments;
-  register void (*x19)(void *) __asm__("x19") = body;
-  register void *x20 __asm__("x20") = state;
-  __asm__ volatile(
-      "svc 0\n\t"
-      "cbnz x0, 1f\n\t"
-      "mov x29, xzr\n\t"
-      "mov x0, x20\n\t"
-      "blr x19\n\t"
-      "brk #1\n"
-      "1:"
-      : "+r"(x0)
-      : "r"(x8), "r"(x1), "r"(x19), "r"(x20)
-      : "memory");
-  return x0;
-}
-#endif
-
 // A process of another pid namespace can only be born there. We share memory with the sibling, so its state must not be
 // on our stack, which we go on using; ours is the only other task of this memory, and it only reports and leaves.
 static long go_on_in_sibling(struct child *child) {
@@ -366,7 +324,7 @@ pid_t dhow_launch(const struct dhow_plan *plan, uint64_t flags, int shares_memor
   // No signal handler of ours may run in the child: it would run in our memory.
   uint64_t all = ~UINT64_C(0), before;
   raw(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, 8);
-  long pid = clone3_run(&arguments, walk, state);
+  long pid = clone_call(SYS_clone3, (long)&arguments, sizeof arguments, walk, state);
   raw(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
   if (pid < 0) {
     errno = (int)-pid;

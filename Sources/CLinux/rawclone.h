@@ -1,12 +1,13 @@
-// clone(2) that goes on in `body` on a stack of its own. Not clone3(2): system call filters, docker's among them, answer
-// ENOSYS to that. With CLONE_VM the child shares our memory and with it the C library's thread-local storage, errno
-// first of all: its code makes system calls by rawcall.h only.
+// clone(2) and clone3(2) that go on in `body` on a stack of its own; without one the child would return into our frames.
+// Filters of system calls, docker's among them, answer ENOSYS to clone3: where clone can do it, clone does. With CLONE_VM
+// the child shares our memory and with it the C library's thread-local storage, errno first of all: its code makes system
+// calls by rawcall.h only.
 #ifndef DHOW_RAWCLONE_H
 #define DHOW_RAWCLONE_H
 #include "rawcall.h"
 
 #if defined(__x86_64__)
-RAWCALL_INLINE long clone_run(unsigned long flags, void *stack, void (*body)(void *), void *state) {
+RAWCALL_INLINE long clone_call(long number, long first, long second, void (*body)(void *), void *state) {
   long result;
   register void (*r12)(void *) __asm__("r12") = body;
   register void *r13 __asm__("r13") = state;
@@ -22,15 +23,15 @@ RAWCALL_INLINE long clone_run(unsigned long flags, void *stack, void (*body)(voi
       "hlt\n"
       "1:"
       : "=a"(result)
-      : "a"(SYS_clone), "D"(flags), "S"(stack), "d"(0L), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
+      : "a"(number), "D"(first), "S"(second), "d"(0L), "r"(r10), "r"(r8), "r"(r12), "r"(r13)
       : "rcx", "r11", "memory");
   return result;
 }
 #elif defined(__aarch64__)
-RAWCALL_INLINE long clone_run(unsigned long flags, void *stack, void (*body)(void *), void *state) {
-  register long x8 __asm__("x8") = SYS_clone;
-  register long x0 __asm__("x0") = (long)flags;
-  register void *x1 __asm__("x1") = stack;
+RAWCALL_INLINE long clone_call(long number, long first, long second, void (*body)(void *), void *state) {
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = first;
+  register long x1 __asm__("x1") = second;
   register long x2 __asm__("x2") = 0;
   register long x3 __asm__("x3") = 0;
   register long x4 __asm__("x4") = 0;
@@ -50,4 +51,8 @@ RAWCALL_INLINE long clone_run(unsigned long flags, void *stack, void (*body)(voi
   return x0;
 }
 #endif
+
+RAWCALL_INLINE long clone_run(unsigned long flags, void *stack, void (*body)(void *), void *state) {
+  return clone_call(SYS_clone, (long)flags, (long)stack, body, state);
+}
 #endif
