@@ -20,51 +20,6 @@ internal import LinuxKernel
 ///     is copied (`LayerCompletion`). The link's own metadata is not looked at: it is the target's.
 ///   - Device nodes and attributes that are not carried (`AttributePolicy`) are left out, with one note each.
 package final class LayerExtractor {
-  package enum Ownership: Sendable {
-    /// Owners as in the archive; an id that the user namespace does not map is an error.
-    case asArchived
-    /// As in the archive, but an id that is not mapped becomes 0 (`--squash-ids`), with a note.
-    case fitted
-    /// Everything belongs to who extracts.
-    case squashed
-  }
-
-  package struct Options: Sendable {
-    package var mode: OverlayMode
-    package var ownership: Ownership
-    package var limits: ArchiveLimits
-    /// False for plain archives (`import`, `cp`): `.wh.` names are names.
-    package var readsWhiteouts: Bool
-    /// Nil makes a tree of its own. Otherwise the tree is there already (`cp`): directories stay directories and files
-    /// files, and the root keeps its metadata.
-    package var merge: Merge?
-
-    package init(
-      mode: OverlayMode, ownership: Ownership = .asArchived, limits: ArchiveLimits = ArchiveLimits(),
-      readsWhiteouts: Bool = true
-    ) {
-      self.mode = mode
-      self.ownership = ownership
-      self.limits = limits
-      self.readsWhiteouts = readsWhiteouts
-    }
-  }
-
-  /// Extraction into a tree that others use.
-  package struct Merge: Sendable {
-    /// What the first part of each name is replaced by; empty takes it away, nil leaves it.
-    package var top: [UInt8]?
-    /// The process's own root is the tree's, so that links which are there already are followed by whoever they are
-    /// made: they lead nowhere else.
-    package var isConfined = false
-    /// Set-id bits and capabilities are left out: the files get another owner than their maker meant.
-    package var dropsPrivileges = false
-    /// The ids that owners may be; needed where /proc is not ours.
-    package var owners: OwnerLimits?
-
-    package init(top: [UInt8]?) { self.top = top }
-  }
-
   let root: Int32
   let options: Options
   let failure: ArchiveFailure
@@ -75,12 +30,12 @@ package final class LayerExtractor {
   var parent: Int32
   private var parentPath: [UInt8] = []
   private let isRootUser = geteuid() == 0
-  private let euid = Int64(geteuid())
-  private let egid = Int64(getegid())
+  let euid = Int64(geteuid())
+  let egid = Int64(getegid())
   /// A setgid root gives its group to what is made below it, so owners are always set.
-  private let inheritsGroup: Bool
-  private var users: OwnerRange?
-  private var groups: OwnerRange?
+  let inheritsGroup: Bool
+  var users: OwnerRange?
+  var groups: OwnerRange?
   private var bytesSinceCheck: Int64 = 0
   private var contentSize: Int64 = 0
   var directories = DirectoryLedger()
@@ -412,79 +367,6 @@ package final class LayerExtractor {
   private func openConfined(_ directory: Int32, _ path: UnsafePointer<CChar>) -> Int32 {
     dhow_openat2(
       directory, path, UInt64(O_RDONLY | O_DIRECTORY | O_CLOEXEC), 0, UInt64(DHOW_RESOLVE_NO_MAGICLINKS))
-  }
-
-  // Metadata.
-
-  private func permitted(_ mode: UInt32) -> UInt32 { options.merge?.dropsPrivileges == true ? mode & 0o1777 : mode }
-
-  /// Owner, attributes, mode, times, in this order: a change of owner takes setuid bits and capabilities away.
-  func setMetadata(
-    of file: Int32, owner: (uid: Int64, gid: Int64), attributes: [(name: [UInt8], value: [UInt8])], mode: UInt32,
-    time: (seconds: Int64, nanoseconds: Int32), shown: () -> String
-  ) throws {
-    try setOwner(owner.uid, owner.gid, shown: shown) { fchown(file, $0, $1) }
-    for attribute in attributes { try setAttribute(attribute.name, attribute.value, of: file, shown: shown) }
-    guard fchmod(file, permitted(mode)) == 0 else { throw failure.system(SystemError("chmod", shown())) }
-    let moment = timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds))
-    let isSet = withUnsafeTemporaryAllocation(of: timespec.self, capacity: 2) { times in
-      (times[0], times[1]) = (moment, moment)
-      return futimens(file, times.baseAddress)
-    }
-    guard isSet == 0 else { throw failure.system(SystemError("utimens", shown())) }
-  }
-
-  private func setOwner(_ uid: Int64, _ gid: Int64, shown: () -> String, _ chown: (uid_t, gid_t) -> Int32) throws {
-    guard options.ownership != .squashed, inheritsGroup || uid != euid || gid != egid else { return }
-    let uid = try mapped(uid, in: &users, map: "/proc/self/uid_map", "user", shown: shown)
-    let gid = try mapped(gid, in: &groups, map: "/proc/self/gid_map", "group", shown: shown)
-    if chown(uid_t(uid), gid_t(gid)) != 0 { throw failure.system(SystemError("chown", shown())) }
-  }
-
-  /// The id as it can be given here.
-  private func mapped(
-    _ id: Int64, in range: inout OwnerRange?, map: String, _ kind: String, shown: () -> String
-  ) throws -> Int64 {
-    if range == nil {
-      do throws(SystemError) { range = try OwnerRange(map: map) } catch { throw failure.system(error) }
-    }
-    guard let range, !range.contains(id) || id == 0xFFFF_FFFF else { return id }
-    guard id >= 0, id < 0xFFFF_FFFF else {
-      throw failure.corrupt("\(shown()) belongs to the \(kind) id \(id), which cannot be")
-    }
-    if options.ownership == .fitted {
-      notes.add(.owner, "\(shown()) of the \(kind) id \(id)")
-      return 0
-    }
-    throw EngineError(
-      .limitReached, failure.doing,
-      "\(shown()) belongs to the \(kind) id \(id), and you have the ids 0 to \(range.count - 1)",
-      hint:
-        "give yourself \(id) subordinate ids in /etc/sub\(kind == "user" ? "uid" : "gid"), "
-        + "or take the image with --squash-ids"
-    )
-  }
-
-  private func setAttribute(_ name: [UInt8], _ value: [UInt8], of file: Int32, shown: () -> String) throws {
-    guard AttributePolicy.isCarried(name) else { return notes.add(.attribute, String(decoding: name, as: UTF8.self)) }
-    var value = value
-    if AttributePolicy.isCapability(name) {
-      if options.merge?.dropsPrivileges == true { return }
-      guard let portable = AttributePolicy.portableCapability(value) else {
-        return notes.add(.attribute, "security.capability of \(shown())")
-      }
-      value = portable
-    }
-    let text = name.map(CChar.init(bitPattern:)) + [0]
-    if dhow_fsetxattr(file, text, value, value.count) == 0 { return }
-    switch errno {
-    case EOPNOTSUPP: notes.add(.unsupportedAttribute, String(decoding: name, as: UTF8.self))
-    // Malformed ACLs, and what one may not set without privileges in a squashed tree.
-    case EINVAL where AttributePolicy.isACL(name):
-      notes.add(.attribute, "\(String(decoding: name, as: UTF8.self)) of \(shown())")
-    case EPERM where options.ownership == .squashed: notes.add(.attribute, String(decoding: name, as: UTF8.self))
-    default: throw failure.system(SystemError("setxattr", shown()))
-    }
   }
 
   /// Free space and inodes, before they run out for everybody else on the filesystem too.
