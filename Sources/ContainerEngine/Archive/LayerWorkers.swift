@@ -61,7 +61,10 @@ struct LayerWorkers {
         entries: unpacked.extraction.entries)
       notes += unpacked.extraction.notes.map { "layer \(job.diffID.short): \($0)" }
     }
-    for job in jobs { try complete(job) }
+    for job in jobs {
+      guard let open = job.unpacked?.extraction.unresolved else { continue }
+      try ingest.complete(job.diffID, open, on: job.lower, mode: options.mode, doing: doing)
+    }
     return notes
   }
 
@@ -70,16 +73,6 @@ struct LayerWorkers {
     return try LayerUnpacking.unpack(
       DescriptorSource(file.raw, shown: "\(job.blob.digest)"), into: job.draft.tree.raw, options: options,
       doing: "\(doing): layer \(job.diffID.short)")
-  }
-
-  /// What the layer says only together with those below, which are all staged or in the store by now.
-  private func complete(_ job: Job) throws {
-    guard let open = job.unpacked?.extraction.unresolved, !open.isEmpty else { return }
-    let lower = OpenedTrees(try job.lower.reversed().map { try ingest.openTree($0).take() })
-    let tree = try ingest.openTree(job.diffID)
-    try LayerCompletion.complete(
-      tree.raw, open, lower: LowerChain(lower.descriptors, mode: options.mode), mode: options.mode,
-      failure: ArchiveFailure(doing: doing))
   }
 
   // Processes.
@@ -165,5 +158,20 @@ struct LayerWorkers {
     let kind = EngineError.Kind(rawValue: try fields.string("kind")) ?? .internal
     throw EngineError(
       kind, try fields.string("doing"), try fields.string("reason"), hint: try fields.optionalString("hint"))
+  }
+}
+
+extension ContentIngest {
+  /// Settles what a layer says only together with those below it, which are all staged or in the store by now.
+  /// - Parameter lower: their diff ids, bottom first.
+  func complete(
+    _ diffID: Digest, _ open: UnresolvedEntries, on lower: [Digest], mode: OverlayMode, doing: String
+  ) throws {
+    if open.isEmpty { return }
+    let below = OpenedTrees(try lower.reversed().map { try openTree($0).take() })
+    let tree = try openTree(diffID)
+    try LayerCompletion.complete(
+      tree.raw, open, lower: LowerChain(below.descriptors, mode: mode), mode: mode,
+      failure: ArchiveFailure(doing: doing))
   }
 }

@@ -34,10 +34,9 @@ extension Engine {
       let base = try baseImage(of: record, ingest, doing: doing)
       let frozen = try frozenLayers(of: record, upTo: asked?.number, request)
       var layers: [Descriptor] = []
-      for layer in frozen {
-        layers.append(try writeLayer(layer, on: record.layers + layers.map(\.digest), record, ingest, doing: doing))
-      }
+      for layer in frozen { layers.append(try writeLayer(layer, record, ingest, doing: doing)) }
       try hold?.release()
+      try unpack(layers, on: record.layers, ingest, doing: doing)
       let image = try compose(base, Array(zip(frozen, layers)), defaults, request, ingest)
       try ingest.publish()
       try images.add(manifest: image.manifest, id: image.id, reference: reference)
@@ -127,10 +126,9 @@ extension Engine {
     return layers
   }
 
-  /// Stages a writable layer as a blob and as a tree.
-  /// - Parameter lower: diff ids of the layers below it in the image, bottom first.
+  /// Stages a writable layer as a blob.
   private func writeLayer(
-    _ layer: FrozenLayer, on lower: [Digest], _ record: ContainerRecord, _ ingest: ContentIngest, doing: String
+    _ layer: FrozenLayer, _ record: ContainerRecord, _ ingest: ContentIngest, doing: String
   ) throws(EngineError) -> Descriptor {
     try during(doing) {
       let failure = ArchiveFailure(doing: doing)
@@ -145,31 +143,24 @@ extension Engine {
       try tar.finish()
       try faultPoint("commit.written")
       let blob = try writer.finish(expecting: nil, size: nil)
-      // From the blob and not from the tree: what later containers get is what the image says.
-      if let draft = try ingest.layer(blob.digest) {
-        let file = try ingest.openBlob(blob.digest)
-        let unpacked = try LayerUnpacking.unpack(
-          DescriptorSource(file.raw, shown: "\(blob.digest)"), into: draft.tree.raw, options: try layerOptions(),
-          doing: doing)
-        try draft.finish(
-          archive: (unpacked.diffID, unpacked.uncompressedSize), contentSize: unpacked.extraction.contentSize,
-          entries: unpacked.extraction.entries)
-        try complete(unpacked, on: lower, ingest, failure)
-      }
       return Descriptor(mediaType: .ociLayer, digest: blob.digest, size: blob.size)
     }
   }
 
-  /// What a layer says only together with those below.
-  private func complete(
-    _ unpacked: UnpackedLayer, on lower: [Digest], _ ingest: ContentIngest, _ failure: ArchiveFailure
+  /// Makes the trees of new layers from their blobs and not from the writable ones: what later containers get is what the
+  /// image says. The container need not stand still for this.
+  private func unpack(
+    _ layers: [Descriptor], on base: [Digest], _ ingest: ContentIngest, doing: String
   ) throws {
-    let open = unpacked.extraction.unresolved
-    if open.isEmpty { return }
-    let below = OpenedTrees(try lower.reversed().map { try ingest.openTree($0).take() })
-    let tree = try ingest.openTree(unpacked.diffID)
-    try LayerCompletion.complete(
-      tree.raw, open, lower: LowerChain(below.descriptors, mode: overlayMode), mode: overlayMode, failure: failure)
+    var jobs: [LayerWorkers.Job] = []
+    for (index, layer) in layers.enumerated() where !jobs.contains(where: { $0.diffID == layer.digest }) {
+      guard let draft = try ingest.layer(layer.digest) else { continue }
+      let lower = base + layers[..<index].map(\.digest)
+      jobs.append(LayerWorkers.Job(diffID: layer.digest, blob: layer, draft: draft, lower: lower))
+    }
+    for note in try LayerWorkers(ingest: ingest, options: try layerOptions(), doing: doing).run(jobs) {
+      Log.note("\(doing): \(note)")
+    }
   }
 
   /// What the engine made in the layer only to mount on.

@@ -117,7 +117,9 @@ final class LayerPull {
       try wait(for: held)
     }
     for (layer, entries) in unresolved.sorted(by: { $0.layer.lower.count < $1.layer.lower.count }) {
-      try complete(layer, entries)
+      try ingest.complete(
+        layer.diffID, entries, on: layer.lower, mode: options.mode,
+        doing: "\(doing): layer \(layer.blob.digest.short)")
     }
     show()
   }
@@ -269,14 +271,5 @@ final class LayerPull {
       job.draft = nil
       job.draft = try ingest.layer(job.layer.diffID)
     }
-  }
-
-  /// What the layer says only together with those below, which are all staged or in the store by now.
-  private func complete(_ layer: Layer, _ open: UnresolvedEntries) throws {
-    let lower = OpenedTrees(try layer.lower.reversed().map { try ingest.openTree($0).take() })
-    let tree = try ingest.openTree(layer.diffID)
-    try LayerCompletion.complete(
-      tree.raw, open, lower: LowerChain(lower.descriptors, mode: options.mode), mode: options.mode,
-      failure: ArchiveFailure(doing: "\(doing): layer \(layer.blob.digest.short)"))
   }
 }
