@@ -169,7 +169,7 @@ final class ContainerEntry {
   }
 
   private func mountRoot(_ layers: ContainerLayers) throws -> OwnedPlace {
-    var trees = layers.trees
+    var trees = try layers.trees()
     if let directory = record.settings.rootDirectory {
       guard directory.overlay else {
         return OwnedPlace(try File.openDirectory(directory.path, followLink: true))

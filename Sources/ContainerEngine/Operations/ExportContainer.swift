@@ -26,9 +26,9 @@ extension Engine {
       let home = StatePath.container(id)
       var trees = [home + "/" + StatePath.ContainerFile.upper]
       if let root = record.settings.rootDirectory {
-        trees = (root.overlay ? trees + layers.trees : []) + [root.path]
+        trees = (root.overlay ? try trees + layers.trees() : []) + [root.path]
       } else {
-        trees += layers.trees
+        trees += try layers.trees()
       }
       // A mount namespace of its own goes with the child.
       try ChildTask.run(doing: doing) { [self] in

@@ -75,10 +75,10 @@ extension Engine {
     } catch {
       // The container whose namespaces it joins is gone: until that is mended it has no map of its own to show.
       guard error.kind == .notFound else { throw error }
-      layers = try ContainerLayers(unshifted: record, self)
+      layers = ContainerLayers(unshifted: record, self)
     }
     return ContainerInspect.Overlay(
-      lower: layers.trees.map { root + $0 },
+      lower: try layers.trees().map { root + $0 },
       upper: home + StatePath.ContainerFile.upper, work: home + StatePath.ContainerFile.work)
   }
 

@@ -96,11 +96,11 @@ struct LaunchPreparation {
     let lower: [String]
     if let directory = settings.rootDirectory {
       guard directory.overlay else { return .directory(directory.path) }
-      lower = try ContainerLayers(engine, record, doing: doing).trees.map { root + $0 } + [directory.path]
+      lower = try ContainerLayers(engine, record, doing: doing).trees().map { root + $0 } + [directory.path]
     } else {
       let layers = try ContainerLayers(engine, record, doing: doing)
       try layers.prepare()
-      lower = layers.trees.map { root + $0 }
+      lower = try layers.trees().map { root + $0 }
     }
     return .overlay(
       lower: lower, upper: home + "/" + StatePath.ContainerFile.upper, work: home + "/" + StatePath.ContainerFile.work,

@@ -14,31 +14,30 @@ struct ContainerLayers {
   private let doing: String
   /// The container's ids to those of our namespace; nil when they are the same.
   private let map: IDMap?
-  /// What the writable layer stands on, below the root directory, the topmost first: snapshots, then the image's layers.
-  let trees: [String]
-  /// Those of the image alone.
+  /// Of the image's layers, below the root directory, the topmost first.
   let imageTrees: [String]
 
   /// - Throws: `notFound` when the container is gone whose namespaces this one joins.
   init(_ engine: Engine, _ record: ContainerRecord, doing: String) throws(EngineError) {
     let map = record.layers.isEmpty ? nil : try engine.shift(of: record.settings, doing: doing)
-    try self.init(engine, record, map, doing)
+    self.init(engine, record, map, doing)
   }
 
   /// The image's own layers, whatever the map is.
-  init(unshifted record: ContainerRecord, _ engine: Engine) throws(EngineError) {
-    try self.init(engine, record, nil, "")
-  }
+  init(unshifted record: ContainerRecord, _ engine: Engine) { self.init(engine, record, nil, "") }
 
-  private init(_ engine: Engine, _ record: ContainerRecord, _ map: IDMap?, _ doing: String) throws(EngineError) {
+  private init(_ engine: Engine, _ record: ContainerRecord, _ map: IDMap?, _ doing: String) {
     self.engine = engine
     self.record = record
     self.doing = doing
     self.map = map
     let shifted = map.map { ShiftedLayers(engine.directory, $0) }
-    let snapshots = try engine.snapshots.lower(of: record.id)
     imageTrees = record.layers.reversed().map { shifted?.tree($0) ?? StatePath.layerTree($0) }
-    trees = snapshots.map { StatePath.snapshotTree($0.id) } + imageTrees
+  }
+
+  /// All that the writable layer stands on: snapshots, then the image's layers.
+  func trees() throws(EngineError) -> [String] {
+    try engine.snapshots.lower(of: record.id).map { StatePath.snapshotTree($0.id) } + imageTrees
   }
 
   /// From the ids of our namespace to those that an archive of the container's files has.
