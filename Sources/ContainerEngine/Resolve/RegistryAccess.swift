@@ -23,28 +23,9 @@ extension Engine {
     var retry = RetryPolicy()
     if let retries = access.retries { retry.attempts = retries + 1 }
     if let pause = access.retryPause { retry.firstPause = pause }
-    let credentials: any CredentialSource =
-      access.user == nil
-      ? configuration.credentials
-      : CommandLineCredentials(
-        registry: reference.domain, access: access, others: configuration.credentials)
     return RegistryClient(
-      endpoints, actions: actions, credentials: credentials,
-      settings: HTTPClientSettings(proxy: configuration.proxy, headers: configuration.headers), retry: retry,
+      endpoints, actions: actions, credentials: configuration.credentials(for: reference),
+      settings: configuration.clientSettings, retry: retry,
       redirectRule: configuration.checkNotBlocked)
-  }
-}
-
-/// `--creds`: for the registry that was named, and for no mirror of it (SECURITY B4).
-private struct CommandLineCredentials: CredentialSource {
-  let registry: String
-  let access: RegistryAccess
-  let others: CredentialStore
-
-  func credential(for registry: String, repository: String) throws -> Credential? {
-    guard registry == self.registry, let user = access.user else {
-      return try others.credential(for: registry, repository: repository)
-    }
-    return .basic(user: user, secret: access.password ?? "")
   }
 }
