@@ -72,7 +72,7 @@ let package = Package(
       name: "store-probe", dependencies: ["Storage", "LinuxKernel", "OCI", "Basics"], path: "Tests/StoreProbe",
       swiftSettings: settings),
     .executableTarget(
-      name: "registry-double", dependencies: ["HTTP", "LinuxKernel", "Basics", "COpenSSL"],
+      name: "registry-double", dependencies: ["HTTP", "LinuxKernel", "Basics", "COpenSSL", "TestSupport"],
       path: "Tests/RegistryDouble", swiftSettings: settings),
     tests("BasicsTests", ["Basics"]),
     tests("OCITests", ["OCI", "Basics"]),

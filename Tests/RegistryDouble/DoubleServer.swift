@@ -3,6 +3,7 @@ import Glibc
 import HTTP
 import LinuxKernel
 import Synchronization
+import TestSupport
 
 /// The server: a thread per connection, which only test programs have.
 final class DoubleServer: Sendable {
@@ -190,21 +191,4 @@ private struct RouteAnswer {
 
 private struct ConnectionBox: @unchecked Sendable {
   let connection: HTTPServerConnection
-}
-
-private final class Work {
-  let run: () -> Void
-  init(_ run: @escaping () -> Void) { self.run = run }
-}
-
-private func detachThread(_ run: @escaping @Sendable () -> Void) {
-  var thread = pthread_t()
-  let work = Unmanaged.passRetained(Work(run)).toOpaque()
-  let made = pthread_create(
-    &thread, nil,
-    { pointer in
-      if let pointer { Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().run() }
-      return nil
-    }, work)
-  if made == 0 { pthread_detach(thread) }
 }

@@ -105,20 +105,3 @@ private struct ConnectionBox: @unchecked Sendable {
   let connection: HTTPServerConnection
   init(_ connection: HTTPServerConnection) { self.connection = connection }
 }
-
-private final class Work {
-  let run: () -> Void
-  init(_ run: @escaping () -> Void) { self.run = run }
-}
-
-private func detachThread(_ run: @escaping @Sendable () -> Void) {
-  var thread = pthread_t()
-  let work = Unmanaged.passRetained(Work(run)).toOpaque()
-  let made = pthread_create(
-    &thread, nil,
-    { pointer in
-      if let pointer { Unmanaged<Work>.fromOpaque(pointer).takeRetainedValue().run() }
-      return nil
-    }, work)
-  if made == 0 { pthread_detach(thread) }
-}
