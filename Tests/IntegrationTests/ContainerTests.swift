@@ -39,7 +39,7 @@ struct ContainerTests {
       let child = try store.start(["run", "--rm", "--network", "none", "busybox", "sh", "-c", script])
       #expect(child.waitForOutput("ready"))
       child.signal(15)
-      let outcome = child.wait(timeout: 20)
+      let outcome = child.wait(timeout: 60)
       #expect(outcome.status == 9, "\(outcome)")
       #expect(outcome.out == "ready\ncaught")
     }
@@ -52,7 +52,7 @@ struct ContainerTests {
       ])
       #expect(child.waitForOutput("ready"))
       try store.must("kill", "cc")
-      #expect(child.wait(timeout: 20).status == 137)
+      #expect(child.wait(timeout: 60).status == 137)
       #expect(try store.must("inspect", "--format", "{{.State.ExitCode}}", "cc").out == "137")
     }
   }

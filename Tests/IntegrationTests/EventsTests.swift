@@ -59,7 +59,7 @@ struct EventsTests {
       #expect(eventually { store.exists("events.log.1") })
       try mustRun(["sleep", "1"])
       follower.signal(15)
-      let lines = follower.wait(timeout: 10).lines
+      let lines = follower.wait(timeout: 60).lines
       #expect(Array(lines.suffix(3)) == ["first", "second", "third"], "\(lines)")
       let kept = try actions(store, "--filter", "event=create")
       #expect(kept.count >= 3)

@@ -157,7 +157,7 @@ struct PullFaultTests {
       let pull = try store.start(["pull", name], faults: [.pause(pause)])
       #expect(pause.isReached())
       pull.signal(signal)
-      let outcome = pull.wait(timeout: 20)
+      let outcome = pull.wait(timeout: 60)
       #expect(outcome.signal == signal, "\(outcome)")
       #expect(store.processes() == [])
       #expect(try holdings(store) == before)

@@ -48,7 +48,7 @@ struct RegistryServeTests {
       #expect(try registry.ask("GET", "/v2/team/app/manifests/1").status == 404)
       #expect(try registry.ask("DELETE", "/v2/team/app/manifests/1").status == 404)
       registry.process.signal(2)
-      #expect(registry.process.wait(timeout: 10).status == 0)
+      #expect(registry.process.wait(timeout: 60).status == 0)
       try expectClean(store)
     }
   }
@@ -277,14 +277,14 @@ struct RegistryServeTests {
           if case .success = outcome { Issue.record("\(point) is not passed") }
           #expect(try registry.ask("GET", "/v2/").status == 200)
           registry.process.signal(9)
-          _ = registry.process.wait(timeout: 10)
+          _ = registry.process.wait(timeout: 60)
         }
         #expect(try store.must("images", "-q").out.isEmpty)
         let registry = try ServedRegistry(store)
         for blob in [image.layer, image.config] { try registry.push(blob: blob, to: "a") }
         #expect(try registry.ask("PUT", "/v2/a/manifests/1", put, image.manifest).status == 201)
         registry.process.signal(15)
-        #expect(registry.process.wait(timeout: 10).status == 0)
+        #expect(registry.process.wait(timeout: 60).status == 0)
         try expectClean(store)
       }
     }

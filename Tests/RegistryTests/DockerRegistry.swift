@@ -25,7 +25,7 @@ final class DockerRegistry {
       """, to: path)
     process = try ChildProcess(["docker-registry", "serve", path])
     let port = port
-    guard eventually(within: 20, { isListening(port) }) else {
+    guard eventually(within: 60, { isListening(port) }) else {
       throw FixtureError("docker-registry does not listen: \(String(decoding: process.errors, as: UTF8.self))")
     }
   }

@@ -143,7 +143,7 @@ package final class ChildProcess {
   }
 
   /// Waits until standard output holds `text`; false if it ended or the time was over before.
-  package func waitForOutput(_ text: String, timeout: Double = 20) -> Bool {
+  package func waitForOutput(_ text: String, timeout: Double = 60) -> Bool {
     let deadline = monotonicSeconds() + timeout
     while true {
       if contains(collectedOut, Array(text.utf8)) { return true }
@@ -155,7 +155,7 @@ package final class ChildProcess {
   }
 
   /// Waits for the end; kills it and its session when the time is over.
-  package func wait(timeout: Double = 60) -> Outcome {
+  package func wait(timeout: Double = 120) -> Outcome {
     let deadline = monotonicSeconds() + timeout
     var timedOut = false
     var pause: Int32 = 1
@@ -230,7 +230,7 @@ package final class ChildProcess {
 /// Runs a program to its end.
 package func run(
   _ arguments: [String], as identity: Identity = .caller, environment: [String: String] = [:], directory: String? = nil,
-  input: [UInt8]? = nil, timeout: Double = 60
+  input: [UInt8]? = nil, timeout: Double = 120
 ) throws -> Outcome {
   try ChildProcess(
     arguments, as: identity, environment: environment, directory: directory, input: input.map { .bytes($0) } ?? .null

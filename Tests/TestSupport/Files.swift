@@ -117,7 +117,7 @@ package func monotonicSeconds() -> Double {
 }
 
 /// Asks until the answer is yes or the time is over; for what another process does in its own time.
-package func eventually(within seconds: Double = 10, _ condition: () throws -> Bool) rethrows -> Bool {
+package func eventually(within seconds: Double = 30, _ condition: () throws -> Bool) rethrows -> Bool {
   let deadline = monotonicSeconds() + seconds
   while true {
     if try condition() { return true }

@@ -65,7 +65,7 @@ package func withHostUnchanged<Result>(by store: Store, _ body: () throws -> Res
   let result = try body()
   var differences: [String] = []
   // A network namespace and a killed process go in their own time.
-  let same = try eventually(within: 5) {
+  let same = try eventually(within: 30) {
     differences =
       try HostState(of: store).differences(since: before) + store.processes().map { "new process: \($0)" }
     return differences.isEmpty

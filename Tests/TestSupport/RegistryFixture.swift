@@ -71,7 +71,7 @@ package final class RegistryFixture {
       "sh", "-c", "exec docker-registry serve \"$1\" >\"$2\" 2>&1", "sh", directory + "/config.yml", log,
     ])
     var found: UInt16?
-    let isUp = eventually(within: 20) {
+    let isUp = eventually(within: 60) {
       // The log appears when the registry has started.
       found = (try? readText(log)).flatMap(Self.port)
       return found != nil

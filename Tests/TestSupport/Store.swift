@@ -27,7 +27,7 @@ package final class Store {
   @discardableResult
   package func dhow(
     _ arguments: String..., input: [UInt8]? = nil, environment: [String: String] = [:], faults: [Fault] = [],
-    directory: String? = nil, timeout: Double = 60
+    directory: String? = nil, timeout: Double = 120
   ) throws -> Outcome {
     try dhow(
       arguments, input: input, environment: environment, faults: faults, directory: directory, timeout: timeout)
@@ -37,7 +37,7 @@ package final class Store {
   @discardableResult
   package func dhow(
     _ arguments: [String], input: [UInt8]? = nil, environment: [String: String] = [:], faults: [Fault] = [],
-    directory: String? = nil, timeout: Double = 60
+    directory: String? = nil, timeout: Double = 120
   ) throws -> Outcome {
     try start(
       arguments, input: input.map { .bytes($0) } ?? .null, environment: environment, faults: faults,
@@ -48,7 +48,7 @@ package final class Store {
   /// Runs a command that the test takes for granted; anything but success is an error with what it wrote.
   @discardableResult
   package func must(
-    _ arguments: String..., input: [UInt8]? = nil, environment: [String: String] = [:], timeout: Double = 60
+    _ arguments: String..., input: [UInt8]? = nil, environment: [String: String] = [:], timeout: Double = 120
   ) throws -> Outcome {
     let outcome = try dhow(arguments, input: input, environment: environment, timeout: timeout)
     guard outcome.succeeded else { throw FixtureError(outcome.description) }
@@ -167,7 +167,7 @@ package final class Store {
       // What this does not end is ended by signal below.
       _ = try? removeContainers()
       for pid in processes() { kill(pid, SIGKILL) }
-      if !eventually(within: 5, { processes().isEmpty }) { problems.append("processes stay: \(processes())") }
+      if !eventually(within: 30, { processes().isEmpty }) { problems.append("processes stay: \(processes())") }
     }
     // Files of mapped users are removable by root, or from within a user namespace that has the same map.
     let removal = ["sh", "-c", "chmod -R u+rwX \"$1\" 2>/dev/null; rm -rf -- \"$1\"", "sh", directory]

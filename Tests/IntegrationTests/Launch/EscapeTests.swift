@@ -23,12 +23,12 @@ struct EscapeTests {
       let before = try mustRun(["sha256sum", binary]).out
       let command = [binary] + tree.store.command(tree.words([], [])).dropFirst()
       // Told to execute itself, it finds a small program in sealed memory and ends there.
-      let itself = try run(command + ["/proc/self/exe", "version"], as: tree.store.identity, timeout: 20)
+      let itself = try run(command + ["/proc/self/exe", "version"], as: tree.store.identity, timeout: 60)
       #expect(itself.status == 126 && itself.out.isEmpty, "\(itself)")
       let script = "for p in /proc/[0-9]*; do readlink $p/exe; (: > $p/exe) 2>/dev/null && echo opened $p; done; true"
       for options in [[], ["--init"]] {
         let words = [binary] + tree.store.command(tree.words(options, ["sh", "-c", script])).dropFirst()
-        let seen = try run(words, as: tree.store.identity, timeout: 20)
+        let seen = try run(words, as: tree.store.identity, timeout: 60)
         #expect(!seen.out.contains("own") && !seen.out.contains("dhow-bin"), "\(seen)")
       }
       #expect(try mustRun(["sha256sum", binary]).out == before)

@@ -62,7 +62,7 @@ struct ProbeTests {
         "run", "-d", "--name", "covered", "--network", "none", "--oom-score-adj", "500", "--cap-add", "SYS_ADMIN",
         "--security-opt", "seccomp=unconfined", "-v", "\(canary):\(canary)", "--rootfs", tree.path + ":O", "sh", "-c",
         cover)
-      #expect(eventually(within: 10) { (try? tree.store.dhow("logs", "covered").out) == "covered" })
+      #expect(eventually(within: 30) { (try? tree.store.dhow("logs", "covered").out) == "covered" })
       let outcome = try tree.store.dhow("exec", "covered", "echo", "ran")
       #expect(outcome.out == "ran" || outcome.status == 125 || outcome.status == 126, "\(outcome)")
       #expect(try census(canary) == before)
@@ -76,7 +76,7 @@ struct ProbeTests {
       try tree.store.dhow(
         ["run", "-d", "--name", "tracer", "--network", "none", "--cap-add", "SYS_PTRACE"] + options
           + ["--rootfs", tree.path + ":O", "/probe", "attach", "6"])
-      #expect(eventually(within: 10) { (try? tree.store.dhow("logs", "tracer").out.hasPrefix("ready")) == true })
+      #expect(eventually(within: 30) { (try? tree.store.dhow("logs", "tracer").out.hasPrefix("ready")) == true })
       // How each ends is the tracer's to say, which may hold it at its own exec.
       var tried = 0
       while try tree.store.dhow("ps", "-q").out != "" {

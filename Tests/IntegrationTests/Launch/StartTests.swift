@@ -52,7 +52,7 @@ struct StartTests {
       let child = try tree.store.start(tree.words(["--init"], ["sh", "-c", script]))
       #expect(child.waitForOutput("ready"))
       child.signal(15)
-      #expect(child.wait(timeout: 20).status == 5)
+      #expect(child.wait(timeout: 60).status == 5)
       #expect(try tree.sh(["--init"], "kill -9 $$").status == 137)
     }
   }
@@ -115,7 +115,7 @@ struct StartTests {
   func `a passwd file that is a weapon does not hold us up`(make: String) throws {
     try withRootTree { tree in
       try tree.shell("rm -rf etc/passwd; " + make)
-      let outcome = try tree.run(["-u", "web"], "id", timeout: 10)
+      let outcome = try tree.run(["-u", "web"], "id", timeout: 60)
       #expect(!outcome.timedOut && outcome.status == 125, "\(outcome)")
       #expect(outcome.out.isEmpty)
     }

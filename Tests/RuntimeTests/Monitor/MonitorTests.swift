@@ -162,14 +162,17 @@ import Testing
     let fixture = try MonitorFixture()
     try #require(try fixture.run("start", [], ["sh", "-c", "echo hello; exec sleep 60"]).succeeded)
     let process = try fixture.processes()
-    usleep(500_000)
     func switches() throws -> String {
       try readText("/proc/\(process.monitor)/status").split(separator: "\n").filter { $0.contains("ctxt_switches") }
         .joined()
     }
-    let before = try switches()
-    usleep(1_000_000)
-    #expect(try switches() == before)
+    // Once it has done what a start gives it to do.
+    #expect(
+      try eventually(within: 60) {
+        let before = try switches()
+        usleep(1_000_000)
+        return try switches() == before
+      })
     kill(process.program, SIGKILL)
     #expect(try fixture.hasExited())
   }

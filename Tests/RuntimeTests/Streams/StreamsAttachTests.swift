@@ -12,9 +12,13 @@ import Testing
     #expect(first.expect("24 80\r\n/dev/pts/"))
     #expect(!first.isCooked)
     first.resize(rows: 40, columns: 100)
-    usleep(200_000)
-    first.type("stty size\n")
-    #expect(first.expect("40 100"))
+    // The new size arrives with a signal to the client, some time after it was set here.
+    #expect(
+      eventually(within: 30) {
+        first.type("stty size\n")
+        usleep(100_000)
+        return first.text.contains("40 100")
+      })
     first.type("sleep 100\n")
     usleep(300_000)
     first.type("\u{3}")
@@ -74,15 +78,16 @@ import Testing
 
   @Test func `several clients see the same output`() throws {
     let fixture = try MonitorFixture()
-    let script = "read x; seq 1 20000; exit 2"
-    try #require(try fixture.run("start", ["stdin", "stdin-open"], ["sh", "-c", script]).succeeded)
-    let clients = try (0..<3).map { _ in try fixture.start("attach") }
-    usleep(400_000)
-    let driver = try fixture.start("attach", ["stdin"], [], input: .bytes([0x0A]))
+    let go = fixture.directory + "/go"
+    let script = "until [ -e \(go) ]; do echo tick; sleep 0.05; done; echo; seq 1 20000; exit 2"
+    try #require(try fixture.run("start", [], ["sh", "-c", script]).succeeded)
+    let clients = try (0..<4).map { _ in try fixture.start("attach") }
+    for client in clients { #expect(client.waitForOutput("tick")) }
+    try write("", to: go)
     let wanted = (1...20_000).map { "\($0)\n" }.joined()
-    for client in [driver] + clients {
+    for client in clients {
       let outcome = client.wait()
-      #expect(outcome.text == wanted)
+      #expect(outcome.text.hasSuffix("\n\n" + wanted))
       #expect(outcome.status == 2)
     }
   }
@@ -125,14 +130,14 @@ import Testing
     #expect(try once.run("start-attached", ["stdin"], ["sh", "-c", "cat; exit 4"], input: Array("x".utf8)).status == 4)
     let open = try MonitorFixture()
     try #require(
-      try open.run("start", ["stdin", "stdin-open"], ["sh", "-c", "read a; read b; echo $a$b; exit 4"]).succeeded)
+      try open.run("start", ["stdin", "stdin-open"], ["sh", "-c", "read a; echo got; read b; echo $a$b; exit 4"])
+        .succeeded)
     let first = try open.start("attach", ["stdin"], [], input: .bytes(Array("1\n".utf8)))
     // Its input is fed while its output is asked for.
-    #expect(first.output.isEmpty)
-    usleep(300_000)
+    #expect(first.waitForOutput("got"))
     let second = try open.start("attach", ["stdin"], [], input: .bytes(Array("2\n".utf8)))
     #expect(second.wait().status == 4)
-    #expect(first.wait().text == "12\n")
+    #expect(first.wait().text == "got\n12\n")
   }
 
   @Test func `the launch's error reaches the caller`() throws {
