@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -57,6 +58,41 @@ int dhow_unix_listen(int directory, const char *name) {
     return -1;
   }
   return fd;
+}
+
+int dhow_datagram_listen(int directory, const char *name) {
+  struct sockaddr_un address;
+  if (name_in_directory(&address, directory, name) < 0) return -1;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  // The mode its name has is cut by the umask.
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || fchmodat(directory, name, 0666, 0) < 0) {
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+  }
+  return fd;
+}
+
+int dhow_datagram_send(const char *name, const void *bytes, size_t length) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t size = strlen(name);
+  if (size == 0 || size >= sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, name, size);
+  // A name without a path begins with NUL and has no end but its length (unix(7)).
+  if (name[0] == '@') address.sun_path[0] = 0; else size++;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  ssize_t sent = sendto(fd, bytes, length, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&address,
+                        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
+  int code = errno;
+  close(fd);
+  errno = code;
+  return sent < 0 ? -1 : 0;
 }
 
 int dhow_unix_connect(int directory, const char *name) {

@@ -51,14 +51,14 @@ extension CommandTree {
     ["port"].compactMap { name in
       later.first { $0.name == name }
     }
-      + ["checkpoint", "restore", "clone", "cleanup", "init", "mount", "runlabel", "unmount"].map {
+      + ["checkpoint", "restore", "init", "mount", "runlabel", "unmount"].map {
         CommandEntry($0, .later(nothing))
       }
   }
 
   static var imageLater: [CommandEntry] {
     ["build"].compactMap { name in later.first { $0.name == name } }
-      + ["mount", "unmount", "scp", "sign", "tree", "diff", "trust"].map { CommandEntry($0, .later(nothing)) }
+      + ["mount", "unmount", "scp", "sign", "tree", "trust"].map { CommandEntry($0, .later(nothing)) }
   }
 
   static var systemLater: [CommandEntry] {

@@ -124,6 +124,8 @@ package enum CommandTree {
   static var container: [CommandEntry] {
     [
       CommandEntry("attach", AttachCommand.self),
+      CommandEntry("cleanup", CleanupCommand.self),
+      CommandEntry("clone", CloneCommand.self),
       CommandEntry("commit", CommitCommand.self),
       CommandEntry("cp", CpCommand.self),
       CommandEntry("create", CreateCommand.self),
@@ -153,6 +155,7 @@ package enum CommandTree {
 
   static var image: [CommandEntry] {
     [
+      CommandEntry("diff", ImageDiffCommand.self),
       CommandEntry("exists", ImageExistsCommand.self),
       CommandEntry("history", HistoryCommand.self),
       CommandEntry("import", ImportCommand.self),

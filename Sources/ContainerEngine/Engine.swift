@@ -22,6 +22,8 @@ package final class Engine {
 
   /// Shows a sentence to the person at once.
   package var warn: (String) -> Void = { Log.note($0) }
+  /// Descriptors of the caller's that containers were given.
+  var passedDescriptors: Set<Int32> = []
   private var told: Set<String> = []
 
   /// Shows a sentence that several parts of one command may come upon.

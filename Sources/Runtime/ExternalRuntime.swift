@@ -128,6 +128,11 @@ package struct ExternalRuntime: Sendable {
         "--init needs our own runtime: the program that becomes PID 1 is in none of the container's files",
         hint: "leave out --init or --runtime")
     }
+    if !options.passedDescriptors.isEmpty {
+      throw EngineError(
+        .unsupported, doing, "descriptors are passed to a container by our own runtime only",
+        hint: "leave out --runtime")
+    }
     if options.joins.contains(where: { $0.types.contains(.mount) }) {
       throw EngineError(.unsupported, doing, "\(name) cannot join a container's mount namespace")
     }

@@ -113,6 +113,14 @@ package struct ContainerStore {
     return renamed
   }
 
+  /// Writes a record again. The caller holds the container's lock.
+  package func rewrite(_ record: ContainerRecord) throws(EngineError) {
+    try during("writing the record of \(record.name)") {
+      try RecordFile.write(
+        record.json, at: directory.root.raw, StatePath.containerRecord(record.id), durable: !record.settings.autoRemove)
+    }
+  }
+
   /// Removes a container that does not run. The caller holds its lock.
   /// - Parameter name: from its record; nil when that is damaged.
   /// - Returns: its name in the trash, for `Trash`, whose removal may need the user's namespace.

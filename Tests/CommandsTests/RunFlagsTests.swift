@@ -248,7 +248,7 @@ private func refusal(_ line: String) -> String {
       "--uts host -h x", "--isolation hyperv", "--volume-driver nfs", "-p 80:80", "-P", "--link a:b", "--expose 80",
       "--health-cmd x", "--gpus all", "--oom-kill-disable", "--storage-opt size=1g", "--volumes-from a",
       "--cpu-count 1",
-      "--cpu-rt-period 1", "--device-cgroup-rule x", "--secret a", "--replace", "--systemd always", "--ip 1.1.1.1",
+      "--cpu-rt-period 1", "--device-cgroup-rule x", "--secret a", "--sdnotify foo", "--preserve-fds -1", "--preserve-fd 2", "--systemd always", "--ip 1.1.1.1",
     ]
     try Golden.expect(lines.map { "run \(safeText($0))\n  \(refusal($0))\n" }.joined(), is: "run-refusals.txt")
   }

@@ -1,6 +1,7 @@
 // What tests need a program for that no distribution has:
 //   host-probe refuse ERRNO NUMBER[,NUMBER...] COMMAND...   COMMAND where these system calls fail so: an older kernel
 //   host-probe ids                                          effective user, group and capabilities
+//   host-probe notify TEXT...                               sends each to $NOTIFY_SOCKET (sd_notify(3))
 //   host-probe attach SECONDS                               attaches to every process that appears (ptrace(2)) and tells
 //                                                           what it got hold of: "attached PROGRAM", and how often not
 #define _GNU_SOURCE
@@ -15,7 +16,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +51,20 @@ static int ids(void) {
   printf("uid %d gid %d", (int)geteuid(), (int)getegid());
   while (status && fgets(line, sizeof line, status))
     if (!strncmp(line, "CapEff:\t", 8)) printf(" effective %s", line + 8);
+  return 0;
+}
+
+static int notify(int count, char **texts) {
+  const char *path = getenv("NOTIFY_SOCKET");
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (!path || strlen(path) >= sizeof address.sun_path) return 2;
+  strcpy(address.sun_path, path);
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  for (int i = 0; i < count; i++)
+    if (sendto(fd, texts[i], strlen(texts[i]), 0, (struct sockaddr *)&address, sizeof address) < 0) {
+      perror("host-probe: notifying");
+      return 1;
+    }
   return 0;
 }
 
@@ -84,6 +101,7 @@ static int attach(double seconds) {
 int main(int argc, char **argv) {
   if (argc >= 2 && !strcmp(argv[1], "refuse")) return refuse(argc - 2, argv + 2);
   if (argc == 2 && !strcmp(argv[1], "ids")) return ids();
+  if (argc >= 3 && !strcmp(argv[1], "notify")) return notify(argc - 2, argv + 2);
   if (argc == 3 && !strcmp(argv[1], "attach")) return attach(atof(argv[2]));
   return 2;
 }

@@ -14,6 +14,10 @@ ssize_t dhow_receive_nowait(int fd, void *bytes, size_t count);
 // A listening (non-blocking, mode 0600) or connected stream socket at `name` in a directory.
 int dhow_unix_listen(int directory, const char *name);
 int dhow_unix_connect(int directory, const char *name);
+// A datagram socket that anybody who sees its name may send to; not blocking.
+int dhow_datagram_listen(int directory, const char *name);
+// One datagram to a path or, after '@', a name without one. -1 with errno; EAGAIN when the receiver is behind.
+int dhow_datagram_send(const char *address, const void *bytes, size_t length);
 int dhow_socketpair(int fds[2]);
 // The next signal of a signalfd and its si_code, or -1.
 int dhow_read_signal(int fd, int *origin);

@@ -23,6 +23,8 @@ package struct ContainerOptions: CommandOptions {
   /// `--rootfs`: the first operand is a directory, not an image.
   var usesRootDirectory = false
   var restart = "no"
+  var replaces = false
+  var preserved = PreservedDescriptors()
   /// Sentences for stderr, each behind `WARNING: `.
   var warnings: [String] = []
   // Of `run` alone.
@@ -58,6 +60,8 @@ package struct ContainerOptions: CommandOptions {
     request.access = registry.access
     request.idFile = idFile
     request.strictLimits = strictLimits
+    request.replaces = replaces
+    request.preserved = preserved
     return request
   }
 
@@ -176,6 +180,18 @@ enum ContainerFlags {
   static var forRun: [Flag<ContainerOptions>] {
     forCreate + [
       .toggle("detach", "d", "Run container in background and print container ID") { $0.detached = $1 },
+      .list("preserve-fd", nil, "list", "Pass file descriptors of the caller to the program, by number") {
+        for word in $1.split(separator: ",", omittingEmptySubsequences: false) {
+          guard let number = Int32(word), (3...65_535).contains(number) else {
+            throw FlagValueError("\"\(word)\" is no descriptor from 3 on")
+          }
+          if !$0.preserved.others.contains(number) { $0.preserved.others.append(number) }
+        }
+      },
+      .integer("preserve-fds", nil, "N", "Pass so many file descriptors of the caller to the program, from 3 on") {
+        guard (0...1024).contains($1) else { throw FlagValueError("must be from 0 to 1024") }
+        $0.preserved.count = $1
+      },
       AttachOptions.keysFlag.on(\.attach),
       AttachOptions.proxyFlag.on(\.attach),
     ]

@@ -60,12 +60,12 @@ extension ContainerFlags {
       "arch", "cgroup-conf", "chrootdirs", "conmon-pidfile", "decryption-key",
       "env-merge",
       "gidmap", "group-entry", "hosts-file", "hostuser", "image-volume", "init-ctr", "init-path", "os", "passwd-entry",
-      "personality", "pod", "pod-id-file", "preserve-fd", "preserve-fds", "rdt-class", "requires", "sdnotify",
+      "personality", "pod", "pod-id-file", "rdt-class", 
       "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd", "timeout",
       "uidmap", "unsetenv", "variant",
     ].map { .refused($0, nil, "string", because: notYet) }
       + [
-        "env-host", "no-hostname", "no-hosts", "passwd", "read-only-tmpfs", "replace", "rmi",
+        "env-host", "no-hostname", "no-hosts", "passwd", "read-only-tmpfs", "rmi",
         "unsetenv-all",
       ]
       .map { .refused($0, because: notYet) }

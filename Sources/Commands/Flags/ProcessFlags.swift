@@ -84,6 +84,7 @@ extension ContainerFlags {
         $0.pull = policy
       }.defaulting(to: "\"missing\"").completed(by: .words(["always", "missing", "never"])),
       .toggle("quiet", "q", "Suppress the pull output") { $0.isQuiet = $1 },
+      .toggle("replace", nil, "Remove a container of the same name first") { $0.replaces = $1 },
       .toggle("disable-content-trust", nil, "Skip image verification") { _, _ in }.hidden,
     ]
   }
@@ -99,9 +100,18 @@ extension ContainerFlags {
         $0.restart = try restartPolicy($1)
       }.defaulting(to: "\"no\"").completed(by: .words(["no"])),
       .toggle("no-healthcheck", nil, "Disable any container-specified HEALTHCHECK") { _, _ in },
+      .list("requires", nil, "list", "Containers that are started before this one") {
+        $0.settings.requires += $1.split(separator: ",").map(String.init)
+      }.completed(by: .containers),
       .toggle("rm", nil, "Automatically remove the container and its associated anonymous volumes when it exits") {
         $0.settings.autoRemove = $1
       },
+      .text("sdnotify", nil, "string", "Who tells systemd that the service is ready") {
+        guard ["container", "conmon", "healthy", "ignore"].contains($1) else {
+          throw FlagValueError("must be container, conmon, healthy or ignore")
+        }
+        $0.settings.notification = $1
+      }.defaulting(to: "\"container\"").completed(by: .words(["container", "conmon", "healthy", "ignore"])),
       .text("stop-signal", nil, "string", "Signal to stop the container") {
         guard SignalName.number(of: $1) != nil else { throw FlagValueError("invalid signal: \($1)") }
         $0.settings.stopSignal = $1

@@ -12,6 +12,7 @@ struct ContainerStart {
   let record: ContainerRecord
   let lock: HeldLock
   let strictLimits: Bool
+  let service: ServiceStart
   /// Of the caller's terminal, so that the program's has it from the first moment.
   var terminalSize: WindowSize?
 
@@ -36,6 +37,9 @@ struct ContainerStart {
         log: LogConfiguration(driver: settings.logDriver, options: settings.logOptions), stopSignal: stopSignal),
       local: local, client: link?.client)
     let streams = monitor.childDescriptors
+    if service.relays {
+      try during(doing) { try monitor.serve(NotificationRelay(service.manager, directory: runDirectory)) }
+    }
     let prepared = try prepare()
     for warning in prepared.warnings { warn(warning) }
     try during(doing) { try faultPoint("start.prepared") }
@@ -55,6 +59,7 @@ struct ContainerStart {
     try during(doing) { try faultPoint("start.recorded") }
     lock.release()
     link?.started()
+    if link == nil, service.mode == .conmon { service.tell("READY=1") }
     let status = try monitor.run(process) { status in end(status, startedAt, cgroup, runtime) }
     return .ended(status.code, outputFailure: monitor.outputFailure)
   }
@@ -62,7 +67,7 @@ struct ContainerStart {
   /// Prepares the launch and enters the user's namespace, in this order where that can be, so that the one goes on
   /// beside the helpers that write the namespace's map.
   private func prepare() throws(EngineError) -> LaunchPreparation.Prepared {
-    let preparation = LaunchPreparation(engine: engine, record: record, doing: doing)
+    let preparation = LaunchPreparation(engine: engine, record: record, service: service, doing: doing)
     guard !settings.joinsNamespaces else { return try preparation.prepare() }
     // Files and mounts may be such as only the namespace's root can reach: what fails before is tried again after.
     let early = settings.mounts.isEmpty ? try? preparation.prepare() : nil

@@ -27,6 +27,7 @@ extension Engine {
     _ request: ContainerRequest, observer: () -> any TransferObserver
   ) throws(EngineError) -> CreatedContainer {
     try provideImage(request, observer: observer)
+    try replace(request)
     let made = try makeContainer(request)
     made.lock.release()
     try GarbageCollector(directory).sweep()
@@ -43,6 +44,9 @@ extension Engine {
         .invalidInput, doing,
         "Invalid container name (\(safeText(name))), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")
     }
+    let required = try request.settings.requires.map { (name) throws(EngineError) in
+      try containers.find(name, doing: doing)
+    }
     let idFile = try request.idFile.map { (path) throws(EngineError) in try IDFile(path, doing: doing) }
     try directory.prepare()
     let content = try StoreLock.acquire(.content, in: directory, shared: true)
@@ -57,10 +61,11 @@ extension Engine {
     let draft = try containers.draft(removesItself: request.settings.autoRemove)
     let name = try claimName(request.name, draft)
     try makeLayerDirectories(draft)
-    let record = ContainerRecord(
+    var record = ContainerRecord(
       id: draft.id, name: name, created: .now, image: request.image, imageID: image?.id, manifest: image?.manifest,
       platform: image?.config.platform, layers: image?.config.diffIDs ?? [], defaults: defaults,
       settings: request.settings, command: command)
+    record.settings.requires = required
     let lock = HeldLock(try draft.publish(record))
     _ = consume content
     try idFile?.write(record.id)

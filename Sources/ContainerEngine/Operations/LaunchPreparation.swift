@@ -9,6 +9,7 @@ internal import Storage
 struct LaunchPreparation {
   let engine: Engine
   let record: ContainerRecord
+  let service: ServiceStart
   let doing: String
 
   struct Prepared {
@@ -40,6 +41,7 @@ struct LaunchPreparation {
       id: record.id, settings: settings, image: record.defaults, user: user, idMap: idMap,
       mounts: try MountResolver(location: engine.directory.location, doing: doing).resolve(settings.mounts),
       hostnameFile: files.hostname, hostsFile: files.hosts, resolvConfFile: files.resolvConf,
+      notifySocketFile: service.relays ? files.notifySocket : nil, managerEnvironment: service.environment,
       joined: joined.paths, doing: doing)
     var built = try RuntimeSpecBuilder.build(input, host: .current(isHostRoot: !engine.isRootless))
     // The root is mounted in the container's own mount namespace, over the directory that nobody needs to see in there.
@@ -49,6 +51,7 @@ struct LaunchPreparation {
     options.keepsGroups = idMap.setgroupsDenied || built.keepsGroups
     options.joins = joined.joins
     options.usesInit = settings.usesInit
+    options.passedDescriptors = service.descriptors
     options.hidesBinary = engine.isBinaryExposed
     options.seccomp = try built.seccomp.program(
       bounding: built.spec.process.capabilities.bounding, doing: doing)

@@ -52,15 +52,19 @@ extension Engine {
     if try containers.status(of: id).isRunning {
       throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) was started again meanwhile")
     }
-    // What a monitor left that was killed.
-    if let cgroup = try containers.state(id)?.cgroup { CgroupPlacement(record: cgroup).remove() }
-    Cgroup.removeRemains(of: id, isRoot: !isRootless)
+    removeRemains(of: id)
     // A damaged list names nothing: what it named goes with the next prune.
     let frozen = (try? snapshots.directories(of: id)) ?? []
     let record = try? containers.record(id)
     try containers.remove(id, name: record?.name)
     if let record { note("destroy", record) }
     if !frozen.isEmpty { try snapshots.removeUnused(frozen) }
+  }
+
+  /// What a monitor left in the kernel that was killed. A state that cannot be read names nothing.
+  func removeRemains(of id: String) {
+    if let cgroup = (try? containers.state(id))?.cgroup { CgroupPlacement(record: cgroup).remove() }
+    Cgroup.removeRemains(of: id, isRoot: !isRootless)
   }
 
   /// Removes what lies in the trash and what dead processes left, as root of the user's namespace since files of other ids may be in it.

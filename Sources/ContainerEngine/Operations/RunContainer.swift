@@ -16,11 +16,15 @@ extension Engine {
     _ request: ContainerRequest, attach: AttachRequest?, observer: () -> any TransferObserver, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
     try provideImage(request, observer: observer)
+    try replace(request)
+    try startRequired(request.settings, doing: "starting \(request.name.map { safeText($0) } ?? "a container")")
     if !request.settings.joinsNamespaces { try beginUserNamespace() }
     let made = try makeContainer(request)
     for warning in made.warnings { warn(warning) }
     do throws(EngineError) {
-      return try start(made.record, made.lock, attach: attach, strictLimits: request.strictLimits, warn: warn)
+      return try start(
+        made.record, made.lock, attach: attach, strictLimits: request.strictLimits, preserved: request.preserved,
+        warn: warn)
     } catch {
       made.lock.release()
       // The cause of the failure is what the user must see, not that the remains could not be removed as well.
@@ -36,6 +40,10 @@ extension Engine {
   ) throws(EngineError) -> RunOutcome {
     let doing = "starting \(safeText(name))"
     let id = try containers.find(name, doing: doing)
+    // Before the lock is held, which every start takes for itself.
+    if let record = try containers.record(id), try !containers.status(of: id).isRunning {
+      try startRequired(record.settings, doing: doing)
+    }
     let lock = HeldLock(try containers.lock(id, doing: doing))
     if try containers.status(of: id).isRunning {
       lock.release()
@@ -60,8 +68,11 @@ extension Engine {
   /// Starts the program: here with the caller's streams, or in a monitor of its own with `-d` and with a terminal, which
   /// can be left.
   private func start(
-    _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool, warn: (String) -> Void
+    _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool,
+    preserved: PreservedDescriptors = PreservedDescriptors(), warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
+    let service = try ServiceStart(
+      record.settings, preserved: preserved, inherited: &passedDescriptors, doing: "starting \(record.name)")
     // Here, and not in a monitor that has no standard error to say so on, when it takes long.
     try ContainerLayers(self, record, doing: "starting \(record.name)").prepare()
     // Keys that cannot be read are refused before anything runs.
@@ -69,11 +80,13 @@ extension Engine {
     let local = attach.map {
       LocalClient(stdin: $0.stdin, stdout: $0.stdout, stderr: $0.stderr, proxiesSignals: $0.proxiesSignals)
     }
-    var start = ContainerStart(engine: self, record: record, lock: lock, strictLimits: strictLimits)
+    var start = ContainerStart(
+      engine: self, record: record, lock: lock, strictLimits: strictLimits, service: service)
     start.terminalSize = WindowSize(of: STDIN_FILENO)
     // Whoever is not passed signals must survive them, as docker's container does: its monitor is another process.
     if var local, !record.settings.terminal, local.proxiesSignals {
-      if Shepherd.isNeeded {
+      // A service manager hears its main process only.
+      if Shepherd.isNeeded, !service.isHeard {
         // As below.
         if !record.settings.joinsNamespaces { try enterUserNamespace() }
         local.shepherd = try Shepherd.start()
@@ -82,11 +95,14 @@ extension Engine {
     }
     // The helpers that write the map are our children: they must be done before there is a second process.
     if !record.settings.joinsNamespaces { try enterUserNamespace() }
-    let monitor = try MonitorProcess.detach(attach: local, warn: warn) { (link) throws(EngineError) in
+    let monitor = try MonitorProcess.detach(
+      attach: local, warn: warn, forked: { if attach == nil { service.tell("MAINPID=\($0)") } }
+    ) { (link) throws(EngineError) in
       if case .exited(let code) = try start.supervise(local: nil, link: link, warn: { link.warn($0) }) { return code }
       return 0
     }
     lock.release()
+    if service.mode == .conmon { service.tell("READY=1") }
     guard let attach, let connection = monitor.takeConnection() else { return .started(id: record.id) }
     return try follow(connection, record, attach)
   }

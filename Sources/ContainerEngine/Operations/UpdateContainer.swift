@@ -19,14 +19,11 @@ extension Engine {
       try CgroupPlacement(record: state.cgroup).apply(limits, changing: changes, doing: doing)
     }
     record.settings.resources = limits
-    try during(doing) {
-      try RecordFile.write(
-        record.json, at: directory.root.raw, StatePath.containerRecord(id), durable: !record.settings.autoRemove)
-    }
+    try containers.rewrite(record)
     note("update", record)
   }
 
-  private static func merged(
+  static func merged(
     _ old: ResourceLimits, _ new: ResourceLimits, doing: String
   ) throws(EngineError) -> ResourceLimits {
     var limits = old

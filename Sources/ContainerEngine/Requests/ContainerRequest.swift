@@ -13,11 +13,24 @@ package struct ContainerRequest: Sendable {
   package var idFile: String?
   /// `--strict-limits`: a limit that cannot be applied is an error instead of a warning.
   package var strictLimits = false
+  /// `--preserve-fds` and `--preserve-fd`.
+  package var preserved = PreservedDescriptors()
+  /// `--replace`: a container of the same name is removed first.
+  package var replaces = false
 
   package init(image: String, settings: ContainerSettings) {
     self.image = image
     self.settings = settings
   }
+}
+
+/// Descriptors of ours that the program gets, under the same numbers.
+package struct PreservedDescriptors: Equatable, Sendable {
+  /// So many from 3 on, behind those of a service manager.
+  package var count: Int64 = 0
+  package var others: [Int32] = []
+
+  package init() {}
 }
 
 /// `--pull`.

@@ -2,6 +2,7 @@ internal import Basics
 internal import Glibc
 internal import LinuxKernel
 internal import Networking
+internal import Runtime
 internal import Storage
 
 /// `/etc/hostname`, `/etc/hosts` and `/etc/resolv.conf` of a container: written into its runtime directory at each start
@@ -11,6 +12,7 @@ struct RuntimeFiles {
   var hostname: String
   var hosts: String
   var resolvConf: String
+  var notifySocket: String
 
   static let names = (hostname: "hostname", hosts: "hosts", resolvConf: "resolv.conf")
 
@@ -20,6 +22,7 @@ struct RuntimeFiles {
     hostname = base + Self.names.hostname
     hosts = base + Self.names.hosts
     resolvConf = base + Self.names.resolvConf
+    notifySocket = base + NotificationRelay.socketName
   }
 
   /// Bytes of a file of the host's that we copy at most.

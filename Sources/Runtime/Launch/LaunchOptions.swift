@@ -42,6 +42,8 @@ package struct LaunchOptions: Sendable {
   package var deathSignal: Int32 = 9
   /// Containers whose namespaces are joined instead of made: the process and the kinds.
   package var joins: [NamespaceJoin] = []
+  /// Descriptors above 2 that the program gets, under the same numbers (`--preserve-fds`).
+  package var passedDescriptors: [Int32] = []
   package var umask: UInt32 = 0o022
 
   package init(doing: String, rootFileSystem: RootFileSystem, inUserNamespace: Bool) {

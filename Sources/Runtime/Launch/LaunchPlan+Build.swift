@@ -11,7 +11,7 @@ extension LaunchPlan {
     _ spec: RuntimeSpec, options: LaunchOptions, stdio: LaunchStdio, kept: [Int32], namespaces: NamespacePlan,
     joins: JoinedNamespaces, candidates: [String]
   ) throws(EngineError) {
-    closeAll(except: kept + stdio.sources + joins.entries.map(\.pidfd))
+    closeAll(except: kept + stdio.sources + joins.entries.map(\.pidfd) + options.passedDescriptors)
     value(DHOW_OP_UMASK, "setting the umask", 0)
     if !joins.isEmpty { addJoins(joins) }
     add(DHOW_OP_WAIT, "waiting")
@@ -53,7 +53,9 @@ extension LaunchPlan {
     addStdio(stdio, owner: spec.process.user.uid, takesTerminal: true)
     let credentials = try addCredentials(spec.process, keepsGroups: options.keepsGroups)
     addFilter(options.seccomp, credentials)
-    addFinish(spec.process.user.umask ?? options.umask, deathSignal: options.deathSignal, candidates)
+    addFinish(
+      spec.process.user.umask ?? options.umask, deathSignal: options.deathSignal, candidates,
+      passing: options.passedDescriptors)
   }
 
   /// The plan of a program that joins a container. Only a process born in the pid namespace is seen there, and that
@@ -104,11 +106,13 @@ extension LaunchPlan {
     }
   }
 
-  private mutating func addFinish(_ umask: UInt32, deathSignal: Int32, _ candidates: [String]) {
+  private mutating func addFinish(
+    _ umask: UInt32, deathSignal: Int32, _ candidates: [String], passing descriptors: [Int32] = []
+  ) {
     value(DHOW_OP_UMASK, "setting the umask", UInt64(umask))
     if deathSignal != 0 { value(DHOW_OP_DEATH_SIGNAL, "asking for a death signal", UInt64(deathSignal)) }
     add(DHOW_OP_SIGNALS, "resetting signals")
-    addExecution(candidates)
+    addExecution(candidates, passing: descriptors)
   }
 
   private mutating func addNames(_ spec: RuntimeSpec, _ namespaces: NamespacePlan) {

@@ -43,6 +43,14 @@ extension LaunchPlan {
     }
   }
 
+  /// Leaves a descriptor open at exec that is in its place already.
+  private mutating func addDescriptor(_ number: Int32) {
+    add(DHOW_OP_STDIO, "passing descriptor \(number)") { op, _ in
+      op.a = number
+      op.b = number
+    }
+  }
+
   private mutating func addStdio(_ source: Int32, _ number: Int32) {
     add(DHOW_OP_STDIO, "placing the standard streams") { op, _ in
       op.a = source
@@ -112,8 +120,9 @@ extension LaunchPlan {
   }
 
   /// The program, looked for in its own PATH unless its name has a slash. Ends the plan.
-  mutating func addExecution(_ candidates: [String]) {
+  mutating func addExecution(_ candidates: [String], passing descriptors: [Int32] = []) {
     value(DHOW_OP_KEEP, "closing descriptors at exec", 0)
+    for descriptor in descriptors { addDescriptor(descriptor) }
     add(DHOW_OP_EXEC, "starting the program") { op, arena in op.data = UnsafeRawPointer(arena.strings(candidates)) }
   }
 

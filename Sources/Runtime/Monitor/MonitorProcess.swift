@@ -61,11 +61,13 @@ package enum MonitorProcess {
   /// - Parameters:
   ///   - attach: what our connection wants of the container; nil for none.
   ///   - warn: in the parent: says what the child warned of.
+  ///   - forked: in the parent: hears the monitor's pid as soon as it exists.
   ///   - body: in the child: makes the `Monitor` with `link.client`, launches, calls `link.started()`, runs the
   ///     monitor. An error it throws before `started` is thrown here by the parent.
   /// - Throws: what `body` threw; `EngineError` of kind `internal` when the child died without a word.
   package static func detach(
-    attach: LocalClient?, warn: (String) -> Void = { _ in }, body: (Link) throws(EngineError) -> Int32
+    attach: LocalClient?, warn: (String) -> Void = { _ in }, forked: (Int32) -> Void = { _ in },
+    body: (Link) throws(EngineError) -> Int32
   ) throws(EngineError) -> Started {
     let connection: (ours: Int32, monitors: Int32)
     let report: (read: Int32, write: Int32)
@@ -83,6 +85,7 @@ package enum MonitorProcess {
       }
       become(Link(report: OwnedDescriptor(owning: report.write), client: client), body)
     }
+    forked(child)
     close(report.write)
     if connection.monitors >= 0 { close(connection.monitors) }
     let readEnd = OwnedDescriptor(owning: report.read)

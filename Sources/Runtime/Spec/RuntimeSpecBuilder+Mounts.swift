@@ -12,7 +12,7 @@ extension RuntimeSpecBuilder {
     var defaults = standardMounts()
     for (file, destination) in [
       (input.resolvConfFile, "/etc/resolv.conf"), (input.hostnameFile, "/etc/hostname"),
-      (input.hostsFile, "/etc/hosts"),
+      (input.hostsFile, "/etc/hosts"), (input.notifySocketFile, Self.notifySocket),
     ] {
       if let file {
         defaults.append(.init(destination: destination, type: "bind", source: file, options: ["rbind", "rprivate"]))

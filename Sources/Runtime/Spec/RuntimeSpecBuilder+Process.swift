@@ -47,6 +47,7 @@ extension RuntimeSpecBuilder {
     for entry in input.image.environment where !own.contains(name(entry)) { take(entry, replaces: true) }
     if let zone = settings.timezone, !own.contains("TZ") { take("TZ=" + zone, replaces: true) }
     take("HOME=" + input.user.home, replaces: false)
+    for entry in input.managerEnvironment { take(entry, replaces: true) }
     return result
   }
 

@@ -16,6 +16,10 @@ package struct RuntimeSpecInput {
   package var hostnameFile: String?
   package var hostsFile: String?
   package var resolvConfFile: String?
+  /// Host path of the socket bound to `notifySocket` in the container; nil when there is none.
+  package var notifySocketFile: String?
+  /// What the service manager tells a process that it starts.
+  package var managerEnvironment: [String] = []
   /// /proc/PID of the container whose namespaces `container:ID` names, by kind of namespace.
   package var joined: [RuntimeSpec.NamespaceType: String]
   package var doing: String
@@ -23,6 +27,7 @@ package struct RuntimeSpecInput {
   package init(
     id: String, settings: ContainerSettings, image: ContainerDefaults, user: ResolvedUser, idMap: ContainerIDMap,
     mounts: [ResolvedMount] = [], hostnameFile: String? = nil, hostsFile: String? = nil, resolvConfFile: String? = nil,
+    notifySocketFile: String? = nil, managerEnvironment: [String] = [],
     joined: [RuntimeSpec.NamespaceType: String] = [:], doing: String
   ) {
     self.id = id
@@ -34,6 +39,8 @@ package struct RuntimeSpecInput {
     self.hostnameFile = hostnameFile
     self.hostsFile = hostsFile
     self.resolvConfFile = resolvConfFile
+    self.notifySocketFile = notifySocketFile
+    self.managerEnvironment = managerEnvironment
     self.joined = joined
     self.doing = doing
   }
@@ -51,6 +58,9 @@ package struct BuiltRuntimeSpec: Sendable {
 
 /// The single place where defaults meet flags. Pure but for `HostFacts`.
 package struct RuntimeSpecBuilder {
+  /// Where a program finds the socket to its service manager; podman's place.
+  package static let notifySocket = "/run/notify/notify.sock"
+
   let input: RuntimeSpecInput
   let host: HostFacts
   let security: SecurityOptions

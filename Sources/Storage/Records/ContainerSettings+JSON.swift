@@ -46,6 +46,8 @@ extension ContainerSettings {
     builder.set("proxyEnvironment", proxyEnvironment)
     builder.set("umask", umask.map(Int64.init))
     builder.set("timezone", timezone)
+    builder.set("notification", notification)
+    builder.set("requires", requires)
     return builder.json
   }
 
@@ -106,6 +108,8 @@ extension ContainerSettings {
     proxyEnvironment = try fields.strings("proxyEnvironment")
     umask = try fields.optionalInteger("umask").map { UInt32(truncatingIfNeeded: $0) & 0o777 }
     timezone = try fields.optionalString("timezone")
+    notification = try fields.optionalString("notification")
+    requires = try fields.strings("requires")
   }
 
   private mutating func readNamespaces(_ fields: JSONFields) throws(JSONShapeError) {

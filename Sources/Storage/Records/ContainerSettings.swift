@@ -75,6 +75,10 @@ package struct ContainerSettings: Sendable {
   package var proxyEnvironment: [String] = []
   package var umask: UInt32?
   package var timezone: String?
+  /// `--sdnotify`: `container`, `conmon`, `healthy` or `ignore`; nil is `container`.
+  package var notification: String?
+  /// `--requires`: names or ids of containers that are started before.
+  package var requires: [String] = []
 
   package init() {}
 }
