@@ -29,8 +29,8 @@ package struct ParsedDockerfile: Sendable {
     return candidates.lastIndex { $0.name == wanted }
   }
 
-  /// The stage that `--target`, `COPY --from` or a mount's `from` names, by name or by number; nil when no stage is called
-  /// so (it may then be an image or a named context).
+  /// The stage that `--target`, `COPY --from` or a mount's `from` names, by name or by number; nil when no stage is
+  /// called so (it may then be an image or a named context).
   package func stage(calledFor reference: String, before limit: Int? = nil) -> Int? {
     if let index = stage(named: reference, before: limit) { return index }
     guard !reference.isEmpty, reference.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(reference),

@@ -1,5 +1,6 @@
-import Dockerfile
 import Testing
+
+@testable import Dockerfile
 
 /// Parses a text; helper of this module's tests.
 func parsed(_ text: String) throws -> ParsedDockerfile { try ParsedDockerfile(parsing: Array(text.utf8)) }

@@ -1,7 +1,7 @@
 internal import Basics
 
-/// A pattern of `${v#p}`, `${v%p}` and `${v/p/r}`: `*`, `?`, and a backslash before these and itself (POSIX shell, 2.13,
-/// without brackets).
+/// A pattern of `${v#p}`, `${v%p}` and `${v/p/r}`: `*`, `?`, and a backslash before these and itself (POSIX shell,
+/// 2.13, without brackets).
 struct ShellPattern {
   private enum Piece {
     case any, one
@@ -73,27 +73,34 @@ struct ShellPattern {
     return String(result)
   }
 
-  /// How many scalars at the beginning match: the fewest, or the most. All positions of the pattern go through the value
-  /// together, so that no pattern takes more than length times length.
+  /// How many scalars at the beginning match: the fewest, or the most. All positions of the pattern go through the
+  /// value together, so that no pattern takes more than length times length.
   private func match(
     _ value: ArraySlice<Unicode.Scalar>, longest: Bool, budget: inout ExpansionBudget
   ) throws(BuildDiagnostic) -> Int? {
-    var states = closure([0])
-    var found: Int? = states.contains(pieces.count) ? 0 : nil
+    var states = [Bool](repeating: false, count: pieces.count + 1)
+    states[0] = true
+    close(&states)
+    var found: Int? = states[pieces.count] ? 0 : nil
     if found != nil, !longest { return found }
     for (index, scalar) in value.enumerated() {
-      try budget.spend(steps: states.count + 1)
-      var following: [Int] = []
-      for state in states where state < pieces.count {
+      try budget.spend(steps: states.count)
+      var following = [Bool](repeating: false, count: states.count)
+      var any = false
+      for state in pieces.indices where states[state] {
         switch pieces[state] {
-        case .any: following.append(state)
-        case .one: following.append(state + 1)
-        case .literal(let literal): if literal == scalar { following.append(state + 1) }
+        case .any: following[state] = true
+        case .one: following[state + 1] = true
+        case .literal(let literal):
+          guard literal == scalar else { continue }
+          following[state + 1] = true
         }
+        any = true
       }
-      states = closure(following)
-      if states.isEmpty { break }
-      if states.contains(pieces.count) {
+      guard any else { break }
+      states = following
+      close(&states)
+      if states[pieces.count] {
         found = index + 1
         if !longest { break }
       }
@@ -101,14 +108,11 @@ struct ShellPattern {
     return found
   }
 
-  /// The positions reachable without a scalar, ascending and once each.
-  private func closure(_ states: [Int]) -> [Int] {
-    var reached: Set<Int> = []
-    for state in states {
-      var position = state
-      while reached.insert(position).inserted, position < pieces.count, case .any = pieces[position] { position += 1 }
+  /// Adds the positions reachable without a scalar, which all lie further on.
+  private func close(_ states: inout [Bool]) {
+    for state in pieces.indices where states[state] {
+      if case .any = pieces[state] { states[state + 1] = true }
     }
-    return reached.sorted()
   }
 
   private func text(_ scalars: some Sequence<Unicode.Scalar>) -> String {

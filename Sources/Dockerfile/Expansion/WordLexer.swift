@@ -14,8 +14,8 @@ struct LexerOptions {
   var keepsUnset = false
 }
 
-/// Puts variables into a text and takes its quotes off, as a POSIX shell does for one word: `$v`, `${v}`, `:-` `-` `:+` `+`
-/// `:?` `?` `#` `##` `%` `%%` `/` `//`. Errors have no place.
+/// Puts variables into a text and takes its quotes off, as a POSIX shell does for one word: `$v`, `${v}`, `:-` `-`
+/// `:+` `+` `:?` `?` `#` `##` `%` `%%` `/` `//`. Errors have no place.
 struct WordLexer {
   /// The text in one piece.
   private(set) var result = ""

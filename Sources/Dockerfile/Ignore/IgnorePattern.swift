@@ -19,14 +19,21 @@ struct IgnorePattern: Sendable {
   private let pieces: [Piece]
   /// `**name`, where nothing else is special: anything that ends so, whatever stands before.
   private let suffix: [UInt8]?
+  /// The pattern, when nothing in it is special.
+  private let literal: [UInt8]?
 
   init(_ text: String, takesBack: Bool) throws(BuildDiagnostic) {
     self.text = text
     self.takesBack = takesBack
     let bytes = Array(text.utf8)
+    guard bytes.count <= DockerfileLimits.ignorePatternBytes else {
+      throw BuildDiagnostic("a pattern is longer than \(DockerfileLimits.ignorePatternBytes) bytes")
+    }
+    let special = Array("*?[]\\".utf8)
     pieces = try Self.pieces(bytes[...], of: text)
     let tail = bytes.dropFirst(2)
-    suffix = text.hasPrefix("**") && !tail.contains(where: { Array("*?[]\\".utf8).contains($0) }) ? Array(tail) : nil
+    suffix = text.hasPrefix("**") && !tail.contains(where: special.contains) ? Array(tail) : nil
+    literal = bytes.contains(where: special.contains) ? nil : bytes
   }
 
   private static func pieces(_ text: ArraySlice<UInt8>, of whole: String) throws(BuildDiagnostic) -> [Piece] {
@@ -82,17 +89,21 @@ struct IgnorePattern: Sendable {
 
   /// Whether it matches the path or a directory above it.
   func matchesPathOrParent(_ path: [UInt8]) -> Bool {
+    let slash = UInt8(ascii: "/")
+    if let literal {
+      return path.starts(with: literal) && (path.count == literal.count || path[literal.count] == slash)
+    }
     if let suffix { return suffixMatches(suffix, path) }
-    var states = closure([0])
-    var steps = 0
+    var states = [Bool](repeating: false, count: pieces.count + 1)
+    states[0] = true
+    close(&states)
     for byte in path {
       // A directory above that matches takes all below it.
-      if byte == UInt8(ascii: "/"), states.contains(pieces.count) { return true }
-      states = closure(following(states, byte))
-      steps += states.count + 1
-      if states.isEmpty || steps > DockerfileLimits.ignoreSteps { return false }
+      if byte == slash, states[pieces.count] { return true }
+      states = following(states, byte)
+      close(&states)
     }
-    return states.contains(pieces.count)
+    return states[pieces.count]
   }
 
   private func suffixMatches(_ suffix: [UInt8], _ path: [UInt8]) -> Bool {
@@ -104,41 +115,38 @@ struct IgnorePattern: Sendable {
     return matches(path[...])
   }
 
-  private func following(_ states: [Int], _ byte: UInt8) -> [Int] {
+  /// Where the pattern may stand after one more byte.
+  private func following(_ states: [Bool], _ byte: UInt8) -> [Bool] {
     let slash = UInt8(ascii: "/")
-    var result: [Int] = []
-    for state in states where state < pieces.count {
+    var result = [Bool](repeating: false, count: states.count)
+    for state in pieces.indices where states[state] {
       switch pieces[state] {
-      case .byte(let wanted): if byte == wanted { result.append(state + 1) }
-      case .one: if byte != slash { result.append(state + 1) }
-      case .star: if byte != slash { result.append(state) }
+      case .byte(let wanted): if byte == wanted { result[state + 1] = true }
+      case .one: if byte != slash { result[state + 1] = true }
+      case .star: if byte != slash { result[state] = true }
       case .set(let ranges, let negated):
-        if byte != slash, ranges.contains(where: { $0.contains(byte) }) != negated { result.append(state + 1) }
+        if byte != slash, ranges.contains(where: { $0.contains(byte) }) != negated { result[state + 1] = true }
       case .directories: break
       case .withinDirectories:
-        result.append(state)
-        if byte == slash { result.append(state + 1) }
-      case .everything: result.append(state)
+        result[state] = true
+        if byte == slash { result[state + 1] = true }
+      case .everything: result[state] = true
       }
     }
     return result
   }
 
-  /// The states that are reached without a byte as well, each once.
-  private func closure(_ states: [Int]) -> [Int] {
-    var reached: [Int] = []
-    var open = states
-    while let state = open.popLast() {
-      guard !reached.contains(state) else { continue }
-      reached.append(state)
-      guard state < pieces.count else { continue }
+  /// Adds the states that are reached without a byte, which all lie further on.
+  private func close(_ states: inout [Bool]) {
+    for state in pieces.indices where states[state] {
       switch pieces[state] {
-      case .star, .everything: open.append(state + 1)
-      case .directories: open += [state + 1, state + 2]
+      case .star, .everything: states[state + 1] = true
+      case .directories:
+        states[state + 1] = true
+        states[state + 2] = true
       default: break
       }
     }
-    return reached
   }
 
   /// Whether a path below `directory` could match, from the names before the first special one.

@@ -1,15 +1,15 @@
 internal import Basics
 
-/// The patterns of a `.dockerignore` or of `--exclude`, with the meaning of moby's patternmatcher: the last one that matches
-/// a path or a directory above it decides, `!` takes back in.
+/// The patterns of a `.dockerignore` or of `--exclude`, with the meaning of moby's patternmatcher: the last one that
+/// matches a path or a directory above it decides, `!` takes back in.
 package struct IgnorePatterns: Sendable {
   private var patterns: [IgnorePattern] = []
 
   /// No pattern: nothing is ignored.
   package init() {}
 
-  /// Reads an ignore file: lines that begin with `#` are comments, blanks at the ends and a slash at the beginning mean
-  /// nothing. `name` is what errors call it.
+  /// Reads an ignore file: lines that begin with `#` are comments, blanks at the ends and a slash at the beginning
+  /// mean nothing. `name` is what errors call it.
   package init(parsing bytes: [UInt8], name: String) throws(BuildDiagnostic) {
     guard bytes.count <= DockerfileLimits.ignoreFileBytes else {
       throw BuildDiagnostic("\(name) is larger than \(DockerfileLimits.ignoreFileBytes) bytes")

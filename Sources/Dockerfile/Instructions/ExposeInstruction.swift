@@ -32,8 +32,8 @@ extension ExposeInstruction: InstructionPayload {
   var instruction: Instruction { .expose(self) }
 }
 
-/// One word of EXPOSE: `[[ip:]host:]port[-port][/protocol]`; address and host port are taken for compatibility and mean
-/// nothing.
+/// One word of EXPOSE: `[[ip:]host:]port[-port][/protocol]`; address and host port are taken for compatibility and
+/// mean nothing.
 struct ExposedWord {
   var ports: [ExposedPort]
   /// As written.

@@ -20,7 +20,8 @@ package struct RunInstruction: Equatable, Sendable {
   /// What is executed once the heredocs are in their places.
   package struct Program: Equatable, Sendable {
     package var arguments: [String]
-    /// A file to be made executable and mounted below `scriptDirectory`, read-only: a heredoc with an interpreter line.
+    /// A file to be made executable and mounted below `scriptDirectory`, read-only: a heredoc with an interpreter
+    /// line.
     package var script: (name: String, content: String)? {
       scriptName.map { (name: $0, content: scriptContent) }
     }
@@ -31,8 +32,8 @@ package struct RunInstruction: Equatable, Sendable {
   /// Where BuildKit puts such a script; programs may look at their own name.
   package static let scriptDirectory = "/dev/pipes"
 
-  /// The program with heredocs put in: a heredoc alone is the shell's script, or a program of its own when it begins with
-  /// an interpreter line; others are handed to the shell as they stand.
+  /// The program with heredocs put in: a heredoc alone is the shell's script, or a program of its own when it begins
+  /// with an interpreter line; others are handed to the shell as they stand.
   package func program(shell: [String]) -> Program {
     guard case .shell(let line) = command, let first = heredocs.first else {
       return Program(arguments: command.arguments(shell: shell))

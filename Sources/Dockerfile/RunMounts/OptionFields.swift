@@ -1,6 +1,7 @@
 internal import Basics
 
-/// `key=value,key,…` of `--mount` and `--device`: a line of comma-separated values, whose fields may be quoted (RFC 4180).
+/// `key=value,key,…` of `--mount` and `--device`: a line of comma-separated values, whose fields may be quoted (RFC
+/// 4180).
 struct OptionFields {
   var fields: [(key: String, value: String?, text: String)] = []
 

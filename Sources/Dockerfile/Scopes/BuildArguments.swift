@@ -1,7 +1,7 @@
 package import OCI
 
-/// What a build was given (`--build-arg`) and what stands before the first FROM: the scope that FROM sees, and from which
-/// stages take by ARG.
+/// What a build was given (`--build-arg`) and what stands before the first FROM: the scope that FROM sees, and from
+/// which stages take by ARG.
 package struct BuildArguments: Sendable {
   /// `--build-arg` by name.
   package let given: [String: String]

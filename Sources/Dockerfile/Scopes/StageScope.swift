@@ -1,9 +1,10 @@
-/// The variables of one stage while its instructions are gone through in order: what the base brought, ENV and ARG. The
-/// last one wins, as in BuildKit. A stage built from another stage begins with a copy of that one's scope.
+/// The variables of one stage while its instructions are gone through in order: what the base brought, ENV and ARG.
+/// The last one wins, as in BuildKit. A stage built from another stage begins with a copy of that one's scope.
 package struct StageScope: Sendable {
   /// What the image's config gets: of the base, and ENV.
   package private(set) var environment: Variables
-  /// ARGs declared so far in this stage or a stage it is built from, with their values, in order; nil: declared, not set.
+  /// ARGs declared so far in this stage or a stage it is built from, with their values, in order; nil: declared, not
+  /// set.
   package private(set) var arguments: [(name: String, value: String?)] = []
   /// What expansion and RUN see.
   package private(set) var variables: Variables
@@ -49,8 +50,8 @@ package struct StageScope: Sendable {
     }
   }
 
-  /// The value is what was given, or the default, or that of the global ARG of the name; each argument of the instruction
-  /// sees those before it.
+  /// The value is what was given, or the default, or that of the global ARG of the name; each argument of the
+  /// instruction sees those before it.
   private mutating func declare(_ instruction: ArgInstruction) throws(BuildDiagnostic) -> Expanded {
     var result = instruction
     var used: [String] = []

@@ -27,8 +27,8 @@ extension ParsedDockerfile {
     guard !stages.isEmpty else { throw BuildDiagnostic("the Dockerfile has no FROM: no build stage to build") }
   }
 
-  /// Parses an ONBUILD trigger of an image's config. It may be any instruction that ONBUILD takes; its place is that of
-  /// the FROM that brought it in.
+  /// Parses an ONBUILD trigger of an image's config. It may be any instruction that ONBUILD takes; its place is that
+  /// of the FROM that brought it in.
   package static func trigger(_ text: String, at range: SourceRange) throws(BuildDiagnostic) -> InstructionNode {
     do throws(BuildDiagnostic) {
       let reader = try LogicalLineReader(physicalLines(text))
@@ -121,7 +121,7 @@ extension ParsedDockerfile {
     }
     guard parts.count == 2 else { return true }
     let tag = parts[1]
-    return ["latest", "labs", "master", "master-labs", "experimental"].contains(tag) || tag == "1"
+    return ["latest", "labs", "experimental"].contains(tag) || tag.hasPrefix("master") || tag == "1"
       || tag.hasPrefix("1.")
       || tag.hasPrefix("1-") || tag.hasPrefix("v1")
   }
