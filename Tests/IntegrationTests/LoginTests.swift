@@ -39,11 +39,16 @@ import Testing
       #expect(right.out == "Login Succeeded")
       #expect(right.err.contains("stored unencrypted in '\(file)'"), "\(right)")
       #expect(try mode(file).hasPrefix("600 "))
-      let entry = try JSON(parsing: readText(file))["auths"]?[registry.authority]?["auth"]?.stringValue
-      #expect(entry == base64Encoded(Array("\(user):\(password)".utf8)))
-      #expect(try store.must("login", "--get-login", registry.authority, environment: environment).out == user)
+      // A token service gives something in the password's place.
+      let givesToken = registry.tokenService != nil
+      let entry = try JSON(parsing: readText(file))["auths"]?[registry.authority]
+      #expect(
+        entry?["auth"]?.stringValue == base64Encoded(Array((givesToken ? ":" : "\(user):\(password)").utf8)))
+      #expect(entry?["identitytoken"]?.stringValue == (givesToken ? RegistryFixture.refreshToken : nil))
+      let name = givesToken ? "<token>" : user
+      #expect(try store.must("login", "--get-login", registry.authority, environment: environment).out == name)
       let again = try store.must("login", registry.authority, environment: environment)
-      #expect(again.lines == ["Authenticating with existing credentials... [Username: \(user)]", "Login Succeeded"])
+      #expect(again.lines == ["Authenticating with existing credentials... [Username: \(name)]", "Login Succeeded"])
       let out = try store.must("logout", registry.authority, environment: environment)
       #expect(out.out == "Removing login credentials for \(registry.authority)")
       #expect(try store.must("logout", registry.authority, environment: environment).out.hasPrefix("Not logged in"))

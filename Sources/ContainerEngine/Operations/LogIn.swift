@@ -74,7 +74,8 @@ extension Engine {
     try ping(server, credential, configuration)
   }
 
-  /// Asks the registry whether it takes a user's password, and stores both when it does.
+  /// Asks the registry whether it takes a user's password, and stores both when it does; or in the place of the password the
+  /// identity token that its token service gives for it, as docker does.
   /// - Returns: the file or helper that has them now, and whether they lie there unencrypted.
   package func logIn(
     _ server: LoginServer, user: String, password: String, _ access: RegistryAccess, as caller: LoginCaller
@@ -87,14 +88,18 @@ extension Engine {
     }
     let credential = Credential.basic(user: user, secret: password)
     let configuration = try registryConfiguration(access)
-    try ping(server, credential, configuration)
-    return try configuration.credentials.store(credential, for: server.key, style: caller.style)
+    // podman keeps the password, and so does who is called podman.
+    let login = caller == .podman ? nil : LoginExchange()
+    try ping(server, credential, configuration, login)
+    let kept = login?.identityToken.map(Credential.identityToken) ?? credential
+    return try configuration.credentials.store(kept, for: server.key, style: caller.style)
   }
 
   private static func isHeaderText(_ text: String) -> Bool { text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F } }
 
   private func ping(
-    _ server: LoginServer, _ credential: Credential, _ configuration: RegistryConfiguration
+    _ server: LoginServer, _ credential: Credential, _ configuration: RegistryConfiguration,
+    _ login: LoginExchange? = nil
   ) throws(EngineError) {
     let doing = "logging in to \(server.key)"
     let reference: Reference
@@ -107,7 +112,7 @@ extension Engine {
     retry.attempts = 2
     let client = RegistryClient(
       endpoints, actions: [], credentials: FixedCredentials(credential, for: server.registry),
-      settings: configuration.clientSettings, retry: retry)
+      settings: configuration.clientSettings, retry: retry, login: login)
     do throws(RegistryError) { try client.ping() } catch {
       var failure = error.engineError(doing)
       if error.kind == .unauthorized { failure.hint = "check the user name and the password" }

@@ -21,6 +21,7 @@ final class Authentication {
   var endpoint: RegistryEndpoint
   private let credentials: any CredentialSource
   private let tokens: TokenCache
+  private let login: LoginExchange?
   private let client: HTTPClient
   private let elsewhere: HTTPClient
   private var scheme = Scheme.none
@@ -28,9 +29,10 @@ final class Authentication {
   private var found: Credential?
 
   init(
-    _ endpoint: RegistryEndpoint, credentials: any CredentialSource, tokens: TokenCache, client: HTTPClient,
-    elsewhere: HTTPClient
+    _ endpoint: RegistryEndpoint, credentials: any CredentialSource, tokens: TokenCache, login: LoginExchange?,
+    client: HTTPClient, elsewhere: HTTPClient
   ) {
+    self.login = login
     self.endpoint = endpoint
     self.credentials = credentials
     self.tokens = tokens
@@ -130,10 +132,19 @@ final class Authentication {
     if case .registryToken(let token)? = credential { return Header(value: "Bearer \(token)", isFresh: true) }
     let isOwn = realm.origin == endpoint.base.origin
     let token = try TokenService(
-      realm: realm, service: service, client: isOwn ? client : elsewhere, name: endpoint.name
+      realm: realm, service: service, client: isOwn ? client : elsewhere, name: endpoint.name,
+      wantsIdentity: login != nil
     )
     .token(scopes, credential: credential)
+    if let identity = token.identity { login?.identityToken = identity }
     tokens.store(token.text, endpoint.base.origin, scopes, seconds: token.seconds)
     return Header(value: "Bearer \(token.text)", isFresh: true)
   }
+}
+
+/// A login under way: a token service may give a token of its own that stands for the password from then on.
+package final class LoginExchange {
+  package fileprivate(set) var identityToken: String?
+
+  package init() {}
 }

@@ -8,6 +8,8 @@ struct TokenService {
   let client: HTTPClient
   /// The registry, for errors.
   let name: String
+  /// Asks for a token to keep in the place of the password as well (token.md, `offline_token`).
+  var wantsIdentity = false
 
   static let clientID = "dhow"
   static let tokenBytes = 32 << 10
@@ -17,6 +19,8 @@ struct TokenService {
   struct Token {
     var text: String
     var seconds: Int64
+    /// What the service gives for the password, when it was asked and does.
+    var identity: String?
   }
 
   /// A token for these scopes: with a password by GET and Basic, with an identity token by OAuth2's POST, and else an
@@ -40,6 +44,7 @@ struct TokenService {
   private func get(_ scopes: [TokenScope], account: String?) throws(RegistrySession.Interruption) -> HTTPRequest {
     var query: [(name: String, value: String)] = []
     if let account { query.append(("account", account)) }
+    if wantsIdentity, account != nil { query += [("client_id", Self.clientID), ("offline_token", "true")] }
     if !service.isEmpty { query.append(("service", service)) }
     query += scopes.map { ("scope", $0.text) }
     do throws(HTTPFailure) { return HTTPRequest("GET", try realm.adding(query: query)) } catch {
@@ -71,7 +76,14 @@ struct TokenService {
     guard text.utf8.count <= Self.tokenBytes, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw .final(RegistryError(.malformed, asked, "the answer's token is no word of a header"))
     }
-    return Token(text: text, seconds: json["expires_in"]?.integerValue ?? Self.defaultSeconds)
+    var token = Token(text: text, seconds: json["expires_in"]?.integerValue ?? Self.defaultSeconds)
+    if wantsIdentity, let identity = json["refresh_token"]?.stringValue, !identity.isEmpty {
+      guard identity.utf8.count <= Self.tokenBytes, identity.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+        throw .final(RegistryError(.malformed, asked, "the answer's identity token is no line of text"))
+      }
+      token.identity = identity
+    }
+    return token
   }
 
   private func refusal(_ response: HTTPResponse, hadCredential: Bool) -> RegistryError {

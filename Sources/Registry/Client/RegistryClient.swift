@@ -13,21 +13,26 @@ package final class RegistryClient {
   private let settings: HTTPClientSettings
   let retryPolicy: RetryPolicy
   private let tokens: TokenCache
+  private let login: LoginExchange?
   private let redirectRule: RedirectRule?
   private var sessions: [Int: RegistrySession] = [:]
+  /// The registry answered that it has no referrers API.
+  var lacksReferrers = false
   /// The endpoint that answered last.
   private var current = 0
 
   /// - Parameters:
   ///   - endpoints: mirrors first, then the registry; at least one.
   ///   - actions: what is going to be done: tokens are asked for that and nothing more.
+  ///   - login: takes what the token service gives for the password; nil does not ask for it.
   ///   - redirectRule: asked before another host is.
   ///   - settings: proxy and headers for all endpoints; each endpoint has its own trust.
   package init(
     _ endpoints: [RegistryEndpoint], actions: [RegistryAction] = [.pull], credentials: any CredentialSource,
     settings: HTTPClientSettings = HTTPClientSettings(), retry: RetryPolicy = RetryPolicy(),
-    tokens: TokenCache = TokenCache(), redirectRule: RedirectRule? = nil
+    tokens: TokenCache = TokenCache(), login: LoginExchange? = nil, redirectRule: RedirectRule? = nil
   ) {
+    self.login = login
     precondition(!endpoints.isEmpty, "a repository is somewhere")
     self.endpoints = endpoints
     self.actions = actions
@@ -87,7 +92,7 @@ package final class RegistryClient {
     if index + 1 < endpoints.count { policy.attempts = min(policy.attempts, 2) }
     let session = RegistrySession(
       endpoints[index], settings: settings, retry: policy, tokens: tokens, credentials: credentials,
-      redirectRule: redirectRule)
+      login: login, redirectRule: redirectRule)
     sessions[index] = session
     return session
   }

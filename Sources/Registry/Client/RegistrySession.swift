@@ -14,7 +14,7 @@ final class RegistrySession {
 
   init(
     _ endpoint: RegistryEndpoint, settings: HTTPClientSettings, retry: RetryPolicy, tokens: TokenCache,
-    credentials: any CredentialSource, redirectRule: RedirectRule? = nil
+    credentials: any CredentialSource, login: LoginExchange? = nil, redirectRule: RedirectRule? = nil
   ) {
     self.endpoint = endpoint
     self.redirectRule = redirectRule
@@ -27,7 +27,7 @@ final class RegistrySession {
     other.headers = [:]
     elsewhere = HTTPClient(other)
     authentication = Authentication(
-      endpoint, credentials: credentials, tokens: tokens, client: client, elsewhere: elsewhere)
+      endpoint, credentials: credentials, tokens: tokens, login: login, client: client, elsewhere: elsewhere)
   }
 
   /// `/v2/` and what follows it, at this endpoint.
