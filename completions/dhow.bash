@@ -33,8 +33,8 @@ __dhow_flags() {
     "logout") echo "-a --all --authfile" ;;
     "logs") echo "--details -f --follow --since -n --tail -t --timestamps --until" ;;
     "ps") echo "-a --all -f --filter --format -n --last -l --latest --no-trunc -q --quiet -s --size" ;;
-    "pull") echo "-a --all-tags --authfile --cert-dir --creds --platform --policy -q --quiet --retry --retry-delay --tls-verify" ;;
-    "push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
+    "pull") echo "-a --all-tags --authfile --cert-dir --creds --platform --policy -q --quiet --referrers --retry --retry-delay --tls-verify" ;;
+    "push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --referrers --retry --retry-delay --tls-verify" ;;
     "restart") echo "-a --all --cidfile -f --filter -l --latest --running -s --signal -t --timeout" ;;
     "rm") echo "-a --all --cidfile --filter -f --force -i --ignore --latest -v --volumes" ;;
     "rmi") echo "-f --force --platform" ;;
@@ -77,8 +77,8 @@ __dhow_flags() {
     "image ls") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image list") echo "-a --all --digests -f --filter --format --no-trunc -q --quiet" ;;
     "image prune") echo "-a --all --dry-run --filter -f --force" ;;
-    "image pull") echo "-a --all-tags --authfile --cert-dir --creds --platform --policy -q --quiet --retry --retry-delay --tls-verify" ;;
-    "image push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --retry --retry-delay --tls-verify" ;;
+    "image pull") echo "-a --all-tags --authfile --cert-dir --creds --platform --policy -q --quiet --referrers --retry --retry-delay --tls-verify" ;;
+    "image push") echo "-a --all-tags --authfile --cert-dir --compression-format --compression-level --creds --digestfile --force-compression -f --format --platform -q --quiet --referrers --retry --retry-delay --tls-verify" ;;
     "image rm") echo "-f --force --platform" ;;
     "image remove") echo "-f --force --platform" ;;
     "image save") echo "--format -o --output --platform" ;;

@@ -4,14 +4,19 @@ package import Basics
 /// image-index.md; docker's manifest list).
 package struct ImageIndex: Equatable, Sendable {
   package var mediaType: MediaType
+  package var artifactType: String?
   package var manifests: [Descriptor]
+  package var subject: Descriptor?
   package var annotations: [(String, String)]
 
   package init(
-    mediaType: MediaType = .ociIndex, manifests: [Descriptor], annotations: [(String, String)] = []
+    mediaType: MediaType = .ociIndex, artifactType: String? = nil, manifests: [Descriptor],
+    subject: Descriptor? = nil, annotations: [(String, String)] = []
   ) {
     self.mediaType = mediaType
+    self.artifactType = artifactType
     self.manifests = manifests
+    self.subject = subject
     self.annotations = annotations
   }
 
@@ -25,14 +30,19 @@ package struct ImageIndex: Equatable, Sendable {
     }
     var descriptors: [Descriptor] = []
     for entry in entries { descriptors.append(try Descriptor(entry)) }
-    self.init(mediaType: mediaType, manifests: descriptors, annotations: try fields.annotations())
+    self.init(
+      mediaType: mediaType, artifactType: try fields.optionalString("artifactType"), manifests: descriptors,
+      subject: try fields.fields("subject").map { (fields) throws(JSONShapeError) in try Descriptor(fields) },
+      annotations: try fields.annotations())
   }
 
   package var json: JSON {
     var builder = JSONBuilder()
     builder.set("schemaVersion", 2 as Int64)
     builder.set("mediaType", mediaType.rawValue)
+    builder.set("artifactType", artifactType)
     builder.set("manifests", JSON.array(manifests.map(\.json)))
+    builder.set("subject", subject?.json)
     builder.set("annotations", annotations)
     return builder.json
   }

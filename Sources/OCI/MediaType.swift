@@ -34,6 +34,12 @@ package struct MediaType: RawRepresentable, Hashable, Sendable, CustomStringConv
     rawValue: "application/vnd.docker.distribution.manifest.v1+prettyjws")
 
   /// What a document of this type is.
+  /// A layer that registries are not to have ("foreign").
+  package var isNotDistributed: Bool {
+    rawValue.hasPrefix("application/vnd.oci.image.layer.nondistributable.")
+      || rawValue.hasPrefix("application/vnd.docker.image.rootfs.foreign.")
+  }
+
   package enum Kind: Sendable {
     case index, manifest, config, layer, schema1, other
   }

@@ -26,11 +26,15 @@ package enum ByteRange: Equatable, Sendable {
     return start < size ? .part(start..<end) : .unsatisfiable
   }
 
-  /// Where a chunk of an upload begins: `Content-Range: 0-1023` (distribution specification), or RFC 9110's `bytes 0-1023/…`.
-  package static func start(ofContent text: String) -> Int64? {
-    let range = text.hasPrefix("bytes ") ? text.dropFirst(6) : text[...]
-    guard let dash = range.firstIndex(of: "-") else { return nil }
-    return number(range[..<dash])
+  /// The bytes of a chunk of an upload: `Content-Range: 0-1023` (distribution specification), or RFC 9110's
+  /// `bytes 0-1023/…`; nil when it is neither.
+  package static func content(_ text: String) -> ClosedRange<Int64>? {
+    var range = text.hasPrefix("bytes ") ? text.dropFirst(6) : text[...]
+    if let slash = range.firstIndex(of: "/") { range = range[..<slash] }
+    guard let dash = range.firstIndex(of: "-"), let first = number(range[..<dash]),
+      let last = number(range[range.index(after: dash)...]), first <= last
+    else { return nil }
+    return first...last
   }
 
   private static func number(_ text: Substring) -> Int64? {

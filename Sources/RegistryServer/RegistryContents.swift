@@ -7,8 +7,10 @@ package import Storage
 package struct RegistryContents {
   private let images: ImageStore
   private let blobs: BlobStore
+  private let directory: StateDirectory
 
   package init(_ directory: StateDirectory) {
+    self.directory = directory
     images = ImageStore(directory)
     blobs = BlobStore(directory)
   }
@@ -22,15 +24,17 @@ package struct RegistryContents {
 
   /// Names of all repositories, sorted.
   package func repositories() throws(EngineError) -> [String] {
-    Set(try images.list().flatMap(\.references).compactMap(RepositoryName.served)).sorted(by: precedes)
+    let names = try images.list().flatMap(\.references) + images.indexes().flatMap(\.references)
+    return Set(names.compactMap(RepositoryName.served)).sorted(by: precedes)
   }
 
   /// Tags of a repository, sorted; nil when there is no such repository.
   package func tags(_ repository: String) throws(EngineError) -> [String]? {
     let members = try images.list().filter { Self.isServed($0, in: repository) }
-    if members.isEmpty { return nil }
-    let names = members.flatMap(\.references).filter { RepositoryName.served($0) == repository }
-    return Set(names.compactMap(\.tag)).sorted(by: precedes)
+    let indexes = try indexes(of: repository)
+    if members.isEmpty && indexes.isEmpty { return nil }
+    let names = members.flatMap(\.references) + indexes.flatMap(\.references)
+    return Set(names.filter { RepositoryName.served($0) == repository }.compactMap(\.tag)).sorted(by: precedes)
   }
 
   /// ASCII order, as the specification asks ("lexical").
@@ -38,6 +42,12 @@ package struct RegistryContents {
 
   static func isServed(_ image: StoredImage, in repository: String) -> Bool {
     (image.references + image.digests).contains { RepositoryName.served($0) == repository }
+  }
+
+  private func indexes(of repository: String) throws(EngineError) -> [StoredIndex] {
+    try images.indexes().filter { index in
+      (index.references + index.digests).contains { RepositoryName.served($0) == repository }
+    }
   }
 
   /// The manifest or index that a tag or digest means in a repository; nil when there is none.
@@ -55,10 +65,15 @@ package struct RegistryContents {
     _ digest: Digest, among members: [StoredImage], of repository: String
   ) throws(EngineError) -> Document? {
     if let image = members.first(where: { $0.manifest.digest == digest }) { return Self.document(image.manifest) }
+    let indexes = try indexes(of: repository)
+    if let index = indexes.first(where: { $0.descriptor.digest == digest }) { return Self.document(index.descriptor) }
     let isIndex = members.contains { image in
       image.digests.contains { $0.digest == digest && RepositoryName.served($0) == repository }
     }
-    guard isIndex, let size = try blobs.size(digest), size <= Int64(OCILimits.documentBytes) else { return nil }
+    let isPart = try isListed(digest, by: indexes, members)
+    guard isIndex || isPart, let size = try blobs.size(digest), size <= Int64(OCILimits.documentBytes) else {
+      return nil
+    }
     let type = try during("reading \(digest)") {
       switch try ManifestDocument(parsing: try blobs.read(digest), declared: nil) {
       case .index(let index): index.mediaType
@@ -68,9 +83,35 @@ package struct RegistryContents {
     return Document(mediaType: type, digest: digest, size: size)
   }
 
+  /// Whether an index of the repository has the document: an attestation, or an index in it.
+  private func isListed(
+    _ digest: Digest, by indexes: [StoredIndex], _ members: [StoredImage]
+  ) throws(EngineError) -> Bool {
+    var next = Set(indexes.map(\.descriptor.digest))
+    for image in members { next.formUnion(image.digests.compactMap(\.digest).filter { $0 != image.manifest.digest }) }
+    for _ in 0..<WholeIndex.depth {
+      var inner: Set<Digest> = []
+      for index in next {
+        guard let entries = try images.listed(index)?.manifests else { continue }
+        if entries.contains(where: { $0.digest == digest && ($0.isAttestation || $0.mediaType.kind == .index) }) {
+          return true
+        }
+        inner.formUnion(entries.filter { $0.mediaType.kind == .index }.map(\.digest))
+      }
+      next = inner
+    }
+    return false
+  }
+
   private func document(
     tag: String, among members: [StoredImage], of repository: String
   ) throws(EngineError) -> Document? {
+    // An index that was pushed under the tag is that; the names of its images only say what can be run.
+    if let index = try indexes(of: repository).first(where: { index in
+      index.references.contains { $0.tag == tag && RepositoryName.served($0) == repository }
+    }) {
+      return Self.document(index.descriptor)
+    }
     func name(_ image: StoredImage) -> Reference? {
       let names = image.references.filter { $0.tag == tag && RepositoryName.served($0) == repository }
       return names.min { RepositoryName.rank($0) < RepositoryName.rank($1) }
@@ -117,10 +158,56 @@ package struct RegistryContents {
       descriptor.artifactType = manifest.artifactType ?? manifest.config.mediaType.rawValue
       found.append(descriptor)
     }
+    for stored in try indexes(of: repository) where stored.subject == digest {
+      guard let index = try images.listed(stored.descriptor.digest) else { continue }
+      var descriptor = stored.descriptor
+      descriptor.annotations = index.annotations
+      descriptor.artifactType = index.artifactType
+      found.append(descriptor)
+    }
     return found
   }
 
-  /// Takes a tag away, or all names of a manifest in a repository. The image stays, without that name.
+  /// Why a blob cannot be deleted.
+  package enum BlobDeletion: Equatable, Sendable {
+    case deleted, unknown
+    /// An image needs it that has a name, or that a container was made from.
+    case needed
+  }
+
+  /// Removes a blob that no image needs but those that were deleted here, which then go as well.
+  package func delete(blob digest: Digest) throws(EngineError) -> BlobDeletion {
+    guard try blobs.contains(digest) else { return .unknown }
+    var used: Set<Digest> = []
+    let containers = ContainerStore(directory)
+    for id in try containers.ids() {
+      // One whose record is damaged keeps what it has by its layers.
+      if let record = try? containers.record(id), let image = record.imageID { used.insert(image) }
+    }
+    var going: [StoredImage] = []
+    for image in try images.list() {
+      let manifest = try images.manifest(of: image)
+      let content = [image.manifest.digest, manifest.config.digest] + manifest.layers.map(\.digest)
+      let beside = try images.indexContent(of: image)
+      guard content.contains(digest) || beside.contains(digest) else { continue }
+      guard image.references.isEmpty, image.digests.isEmpty, !used.contains(image.id) else { return .needed }
+      going.append(image)
+    }
+    guard try !images.indexes().contains(where: { $0.descriptor.digest == digest }) else { return .needed }
+    let others = try images.dependents(of: Set(going.map(\.manifest.digest)))
+    var candidates: (blobs: [Digest], layers: [Digest]) = ([digest] + others.indexes, [])
+    for image in going + others.images {
+      candidates.blobs += [image.manifest.digest, image.id] + (try images.manifest(of: image).layers.map(\.digest))
+      if image.isUnpacked { candidates.layers += (try? images.config(of: image).diffIDs) ?? [] }
+    }
+    try images.remove(Set((going + others.images).map(\.manifest.digest)).union(others.indexes))
+    _ = try GarbageCollector(directory).collect(only: candidates)
+    // Somebody may be bringing in an image with it.
+    return try blobs.contains(digest) ? .needed : .deleted
+  }
+
+  /// Takes a tag away, or all names of a manifest in a repository. The image stays, without that name; without its tag it is
+  /// still there by its digest.
   /// - Returns: false when there was none.
   package func delete(_ key: RegistryRoute.ManifestKey, in repository: String) throws(EngineError) -> Bool {
     var isFound = false
@@ -128,7 +215,7 @@ package struct RegistryContents {
       for reference in image.references + image.digests where RepositoryName.served(reference) == repository {
         switch key {
         case .tag(let tag) where reference.tag == tag && reference.digest == nil:
-          isFound = try images.untag(reference) || isFound
+          isFound = try images.untag(reference, keepsDigests: true) || isFound
         case .digest(let digest) where reference.digest == digest:
           isFound = try images.untag(reference) || isFound
         case .digest(let digest) where image.manifest.digest == digest && reference.digest == nil:
@@ -137,6 +224,36 @@ package struct RegistryContents {
         }
       }
     }
+    for index in try indexes(of: repository) {
+      for reference in index.references + index.digests where RepositoryName.served(reference) == repository {
+        switch key {
+        case .tag(let tag) where reference.tag == tag && reference.digest == nil:
+          isFound = try images.untag(reference, keepsDigests: true) || isFound
+          continue
+        case .digest(let digest) where index.descriptor.digest == digest: break
+        default: continue
+        }
+        isFound = try images.untag(reference) || isFound
+      }
+    }
+    if case .digest(let digest) = key, isFound { try forget(digest) }
     return isFound
+  }
+
+  /// What has no name left and is no image for people: nobody would find it to remove it.
+  private func forget(_ digest: Digest) throws(EngineError) {
+    let isIndex = try images.indexes().contains {
+      $0.descriptor.digest == digest && $0.references.isEmpty && $0.digests.isEmpty
+    }
+    let isReferrer = try images.list().contains {
+      $0.manifest.digest == digest && $0.isReferrer && $0.digests.isEmpty
+    }
+    guard isIndex || isReferrer else { return }
+    var blobs = [digest]
+    if let image = try images.list().first(where: { $0.manifest.digest == digest }) {
+      blobs += [image.id] + (try images.manifest(of: image).layers.map(\.digest))
+    }
+    try images.remove([digest])
+    _ = try GarbageCollector(directory).collect(only: (blobs, []))
   }
 }

@@ -99,8 +99,7 @@ package final class RegistryService {
       guard try contents.delete(key, in: repository) else { throw Self.unknownManifest }
       try send(request, 202, [:])
     case (.blob(_, let digest), _) where isRead: try sendBlob(request, digest)
-    case (.blob, "DELETE"):
-      throw RegistryError(405, .unsupported, "blobs go with the last image that needs them")
+    case (.blob(_, let digest), "DELETE"): try deleteBlob(request, digest)
     case (.referrers(let repository, let digest), "GET"): try sendReferrers(request, repository, digest)
     case (.uploads(let repository), "POST"): try beginUpload(request, repository)
     case (.upload(let repository, let id), _): try upload(request, repository, id)
@@ -137,6 +136,19 @@ package final class RegistryService {
     body.set("name", repository)
     body.set(member, JSON.array(page.map(JSON.string)))
     try respondJSON(request, 200, body.json, headers)
+  }
+
+  /// All repositories share the store, so that a blob goes from all of them, once nothing needs it.
+  private func deleteBlob(_ request: HTTPServerRequest, _ digest: Digest) throws {
+    let wasUploaded = try uploadArea().remove(digest)
+    switch try contents.delete(blob: digest) {
+    case .deleted: break
+    case .unknown:
+      guard wasUploaded else { throw RegistryError(404, .blobUnknown, "there is no such blob") }
+    case .needed:
+      throw RegistryError(405, .unsupported, "an image needs the blob: delete its manifest first")
+    }
+    try send(request, 202, [:])
   }
 
   private func sendReferrers(_ request: HTTPServerRequest, _ repository: String, _ digest: Digest) throws {
@@ -259,17 +271,25 @@ package final class RegistryService {
   /// Takes the body of a request, which must begin where the upload ends.
   private func append(_ upload: Upload, _ request: HTTPServerRequest, _ repository: String) throws {
     let size = try upload.size()
-    if let range = request.headers.first("Content-Range") {
-      guard let start = ByteRange.start(ofContent: range), start == size else {
+    var expected: Int64?
+    if let text = request.headers.first("Content-Range") {
+      guard let range = ByteRange.content(text), range.lowerBound == size else {
         // The client learns where to go on.
         upload.release()
         return try send(request, 416, Self.progress(repository, upload.id, size))
       }
+      // The end of a range is a count at most, so that this does not overflow.
+      expected = range.upperBound - range.lowerBound
     }
     var hash = hashes[upload.id] ?? SHA256Stream()
     if hash.count != size { hash = try upload.hash() }
     hashes[upload.id] = nil
     try upload.append(&hash) { try request.read(into: $0) }
+    if let expected, hash.count - size - 1 != expected {
+      try upload.truncate(to: size)
+      throw RegistryError(
+        400, .sizeInvalid, "the chunk has \(hash.count - size) bytes, and its Content-Range says another number")
+    }
     hashes[upload.id] = hash
   }
 
@@ -313,9 +333,12 @@ package final class RegistryService {
     var headers: HTTPHeaders = [
       "Location": "/v2/\(repository)/manifests/\(digest)", "Docker-Content-Digest": digest.description,
     ]
-    if case .manifest(let image) = manifest.document, let subject = image.subject {
-      headers.add("OCI-Subject", subject.digest.description)
-    }
+    let subject =
+      switch manifest.document {
+      case .manifest(let image): image.subject
+      case .index(let index): index.subject
+      }
+    if let subject { headers.add("OCI-Subject", subject.digest.description) }
     try send(request, 201, headers)
   }
 

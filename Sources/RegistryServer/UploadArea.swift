@@ -72,6 +72,14 @@ package final class UploadArea {
     }
   }
 
+  /// Removes a complete blob that waits for its manifest.
+  /// - Returns: false when there is none.
+  func remove(_ digest: Digest) throws(EngineError) -> Bool {
+    guard try size(digest) != nil else { return false }
+    try forget([digest])
+    return true
+  }
+
   /// Path of a complete blob, for `ContentIngest.take`.
   package func path(_ digest: Digest) -> String { area.path(Self.name(digest)) }
 
@@ -137,6 +145,11 @@ package final class Upload {
       hash.update(part)
       try faultPoint("registry.upload.written")
     }
+  }
+
+  /// Takes back what the last request wrote.
+  func truncate(to size: Int64) throws(EngineError) {
+    try during("taking back a chunk") { try systemCall("ftruncate") { ftruncate(file, off_t(size)) } }
   }
 
   /// The hash of what is there, for a request that goes on where another connection ended.

@@ -133,6 +133,12 @@ package final class ContentIngest {
     try Trash(directory).discard(area.path(name))
   }
 
+  /// Whether a blob is staged here or in the store.
+  package func contains(_ digest: Digest) throws(EngineError) -> Bool {
+    if stagedBlobs.contains(digest) || downloads.contains(where: { $0.digest == digest }) { return true }
+    return try BlobStore(directory).contains(digest)
+  }
+
   /// A blob, staged here or in the store, for reading.
   package func openBlob(_ digest: Digest) throws(EngineError) -> OwnedDescriptor {
     if let download = downloads.first(where: { $0.digest == digest }) {

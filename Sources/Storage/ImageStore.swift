@@ -16,15 +16,26 @@ package struct StoredImage: Equatable, Sendable {
   package var digests: [Reference]
   /// When the image got its last name, nil when nobody wrote it down.
   package var tagged: Timestamp?
+  /// What it refers to, when it is a signature, a bill of materials or an attestation of something else.
+  package var subject: Digest?
+  /// False when its layers are no archives of files, or not here: `registry serve` keeps and gives back such images as
+  /// well, and nothing can be run of them.
+  package var isUnpacked = true
+
+  /// True for what goes with something else, and is no image of its own for people.
+  package var isReferrer: Bool { subject != nil && references.isEmpty }
 
   package init(
-    manifest: Descriptor, id: Digest, references: [Reference], digests: [Reference] = [], tagged: Timestamp? = nil
+    manifest: Descriptor, id: Digest, references: [Reference], digests: [Reference] = [], tagged: Timestamp? = nil,
+    subject: Digest? = nil, isUnpacked: Bool = true
   ) {
     self.manifest = manifest
     self.id = id
     self.references = references
     self.digests = digests
     self.tagged = tagged
+    self.subject = subject
+    self.isUnpacked = isUnpacked
   }
 }
 
@@ -155,10 +166,12 @@ extension ImageStore {
   /// - Parameters:
   ///   - manifest: with its platform, which is the host's when it has none.
   ///   - digests: the names with digests it was pulled by.
+  ///   - subject: what it refers to and goes with; nil for an ordinary image.
   /// - Returns: the id of the image that lost the name, and has none left.
   @discardableResult
   package func add(
-    manifest: Descriptor, id: Digest, reference: Reference?, digests: [Reference] = [], now: Timestamp = .now
+    manifest: Descriptor, id: Digest, reference: Reference?, digests: [Reference] = [], subject: Digest? = nil,
+    isUnpacked: Bool = true, now: Timestamp = .now
   ) throws(EngineError) -> Digest? {
     try change { index throws(EngineError) in
       var replaced: Digest?
@@ -170,14 +183,18 @@ extension ImageStore {
           if holder.references == [reference], holder.id != id { replaced = holder.id }
         }
         let kept = index.entries.filter { $0.descriptor.digest == manifest.digest }.flatMap(\.digests)
-        index.remove(name: reference, keepsDigests: true) { losers.contains($0.descriptor.digest) }
+        index.remove(name: reference, keepsDigests: true) {
+          losers.contains($0.descriptor.digest) || $0.descriptor.mediaType.kind == .index
+        }
         _ = index.removeUnnamed(manifest.digest)
-        index.append(manifest, id: id, reference: reference, now: now)
+        index.append(manifest, id: id, reference: reference, subject: subject, isUnpacked: isUnpacked, now: now)
         index.add(digests: kept + digests, to: manifest.digest)
       } else if !index.contains(manifest.digest) {
-        index.append(manifest, id: id, reference: nil, digests: digests, now: now)
+        index.append(
+          manifest, id: id, reference: nil, digests: digests, subject: subject, isUnpacked: isUnpacked, now: now)
       } else {
         index.add(digests: digests, to: manifest.digest)
+        if let subject { index.set(subject: subject, of: manifest.digest) }
       }
       return replaced
     }
@@ -208,7 +225,9 @@ extension ImageStore {
       index.remove(name: reference, keepsDigests: true)
       for image in images {
         let digests = index.removeUnnamed(image.manifest.digest)
-        index.append(image.manifest, id: image.id, reference: reference, digests: digests, now: now)
+        index.append(
+          image.manifest, id: image.id, reference: reference, digests: digests, subject: image.subject,
+          isUnpacked: image.isUnpacked, now: now)
       }
     }
   }
@@ -220,13 +239,26 @@ extension ImageStore {
 
   /// Takes a name away, and with the last one of a repository the names with digests there. The image stays, without a
   /// name when it was the last.
-  /// - Parameter manifest: of the image that loses it; nil is all that have it.
+  /// - Parameters:
+  ///   - manifest: of the image that loses it; nil is all that have it.
+  ///   - keepsDigests: the names with digests stay in any case.
   /// - Returns: false when nobody has that name.
   @discardableResult
-  package func untag(_ reference: Reference, from manifest: Digest? = nil) throws(EngineError) -> Bool {
+  package func untag(
+    _ reference: Reference, from manifest: Digest? = nil, keepsDigests: Bool = false
+  ) throws(EngineError) -> Bool {
     try change { (index) throws(EngineError) in
       if reference.digest != nil { return index.remove(digest: reference) }
-      return index.remove(name: reference, keepsDigests: false) { manifest == nil || $0.descriptor.digest == manifest }
+      let isFound = index.remove(name: reference, keepsDigests: keepsDigests) {
+        manifest == nil || $0.descriptor.digest == manifest
+      }
+      // An index that has its name for the sake of its images keeps it no longer than they do.
+      if isFound, manifest != nil,
+        !index.entries.contains(where: { $0.reference == reference && $0.descriptor.mediaType.kind == .manifest })
+      {
+        index.remove(name: reference, keepsDigests: true) { $0.descriptor.mediaType.kind == .index }
+      }
+      return isFound
     }
   }
 
@@ -300,7 +332,8 @@ extension ImageStore {
       result.append(
         StoredImage(
           manifest: descriptor, id: entry.id ?? configDigest(of: descriptor),
-          references: entry.reference.map { [$0] } ?? [], digests: entry.digests, tagged: entry.tagged))
+          references: entry.reference.map { [$0] } ?? [], digests: entry.digests, tagged: entry.tagged,
+          subject: entry.subject, isUnpacked: entry.isUnpacked))
     }
     return result
   }

@@ -28,12 +28,25 @@ struct IndexFile: Equatable {
       }
     }
 
+    /// What the manifest refers to, as we noted: it goes with that.
+    var subject: Digest? {
+      descriptor.annotation(subjectAnnotation).flatMap { try? Digest(parsing: $0) }  // As above.
+    }
+
+    /// False for an image whose layers are no archives of files, or not here.
+    var isUnpacked: Bool { descriptor.annotation(unpackedAnnotation) != "false" }
+
     var tagged: Timestamp? { descriptor.annotation(taggedAnnotation).flatMap(Timestamp.init(rfc3339:)) }
   }
 
   static let configAnnotation = "dhow.config.digest"
   static let taggedAnnotation = "dhow.tagged"
   static let digestsAnnotation = "dhow.digests"
+  static let subjectAnnotation = "dhow.subject"
+  static let unpackedAnnotation = "dhow.unpacked"
+  private static let ownAnnotations = [
+    Annotation.refName, configAnnotation, taggedAnnotation, digestsAnnotation, subjectAnnotation, unpackedAnnotation,
+  ]
 
   var entries: [Entry] = []
   private var document = ImageIndex(manifests: []).json
@@ -56,14 +69,15 @@ struct IndexFile: Equatable {
   func contains(_ manifest: Digest) -> Bool { entries.contains { $0.descriptor.digest == manifest } }
 
   mutating func append(
-    _ manifest: Descriptor, id: Digest, reference: Reference?, digests: [Reference] = [], now: Timestamp
+    _ manifest: Descriptor, id: Digest?, reference: Reference?, digests: [Reference] = [], subject: Digest? = nil,
+    isUnpacked: Bool = true, now: Timestamp
   ) {
     var descriptor = manifest
-    descriptor.annotations = manifest.annotations.filter {
-      ![Annotation.refName, Self.configAnnotation, Self.taggedAnnotation, Self.digestsAnnotation].contains($0.0)
-    }
+    descriptor.annotations = manifest.annotations.filter { !Self.ownAnnotations.contains($0.0) }
     if let reference { descriptor.annotations.append((Annotation.refName, reference.description)) }
-    descriptor.annotations.append((Self.configAnnotation, id.description))
+    if let id { descriptor.annotations.append((Self.configAnnotation, id.description)) }
+    if let subject { descriptor.annotations.append((Self.subjectAnnotation, subject.description)) }
+    if !isUnpacked { descriptor.annotations.append((Self.unpackedAnnotation, "false")) }
     descriptor.annotations.append((Self.taggedAnnotation, now.rfc3339))
     entries.append(Entry(descriptor: descriptor, json: descriptor.json))
     add(digests, toEntry: entries.count - 1)
@@ -91,6 +105,15 @@ struct IndexFile: Equatable {
     guard let position = entries.firstIndex(where: { $0.descriptor.digest == manifest }) else { return }
     let known = entries.filter { $0.descriptor.digest == manifest }.flatMap(\.digests)
     add(digests.filter { !known.contains($0) }, toEntry: position)
+  }
+
+  /// Notes what a manifest goes with.
+  mutating func set(subject: Digest, of manifest: Digest) {
+    for position in entries.indices where entries[position].descriptor.digest == manifest {
+      entries[position].descriptor.annotations.removeAll { $0.0 == Self.subjectAnnotation }
+      entries[position].descriptor.annotations.append((Self.subjectAnnotation, subject.description))
+      entries[position].json = entries[position].descriptor.json
+    }
   }
 
   /// Takes a name with a digest away from all images.

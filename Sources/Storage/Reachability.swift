@@ -29,6 +29,7 @@ package struct Reachability: Sendable {
     for image in try images.list() {
       // Of digests that an image is known by, those of indexes have a blob of their own.
       blobs.formUnion(image.digests.compactMap(\.digest))
+      blobs.formUnion(try images.indexContent(of: image))
       let manifest = try images.manifest(of: image)
       blobs.insert(manifest.config.digest)
       blobs.formUnion(manifest.layers.map(\.digest))

@@ -109,7 +109,9 @@ package struct StoreCheck {
       do throws(EngineError) {
         let manifest = try images.manifest(of: image)
         var broken: Descriptor?
-        for layer in manifest.layers where broken == nil {
+        // Layers that the registry's rules let stay elsewhere may do so.
+        let isSparse = !image.isUnpacked
+        for layer in manifest.layers where broken == nil && !(isSparse && layer.mediaType.isNotDistributed) {
           if try !isUsable(layer.digest) { broken = layer }
         }
         // A layer's blob is needed for save, push and repair, and comes only from where the image came from.
@@ -121,7 +123,9 @@ package struct StoreCheck {
             "the blob \(broken.digest) of a layer is \(isThere ? "damaged" : "missing")", .remove, target)
           continue
         }
-        guard manifest.artifactKind == nil else { continue }
+        guard manifest.artifactKind == nil, image.isUnpacked,
+          manifest.layers.allSatisfy({ $0.mediaType.kind == .layer })
+        else { continue }
         let config = try images.config(of: image)
         try during("checking \(object)") { try config.check(against: manifest) }
         for (position, (layer, diffID)) in zip(manifest.layers, config.diffIDs).enumerated() {

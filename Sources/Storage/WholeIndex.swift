@@ -6,6 +6,9 @@ package struct WholeIndex: Equatable, Sendable {
   package var descriptor: Descriptor
   /// Its own digest and those of everything it leads to.
   package var blobs: [Digest]
+
+  /// Indexes in indexes.
+  package static let depth = 2
 }
 
 extension ImageStore {
@@ -29,7 +32,7 @@ extension ImageStore {
   /// - Returns: false when something is not in the store.
   private func addContent(of index: ImageIndex, depth: Int, to found: inout [Digest]) throws(EngineError) -> Bool {
     let blobs = BlobStore(directory)
-    guard depth <= 2 else { return false }
+    guard depth <= WholeIndex.depth else { return false }
     for entry in index.manifests {
       guard try blobs.contains(entry.digest) else { return false }
       found.append(entry.digest)

@@ -61,7 +61,8 @@ struct RegistryServeTests {
     #expect(part.status == 206 && part.body == Array(image.layer[100...]))
     #expect(part.headers.first("Content-Range") == "bytes 100-\(image.layer.count - 1)/\(image.layer.count)")
     #expect(try registry.ask("GET", blob, [("Range", "bytes=999999-")]).status == 416)
-    #expect(try registry.ask("DELETE", blob).status == 405)
+    let needed = try registry.ask("DELETE", blob)
+    #expect(needed.status == 405 && code(needed) == "UNSUPPORTED", "an image needs it")
     let missing = try registry.ask("GET", "/v2/team/app/blobs/sha256:" + String(repeating: "0", count: 64))
     #expect(missing.status == 404 && code(missing) == "BLOB_UNKNOWN")
     let mounted = try registry.ask(
@@ -135,18 +136,12 @@ struct RegistryServeTests {
       for blob in [image.layer, image.config] { try registry.push(blob: blob, to: "a") }
       let put = [("Content-Type", TinyImage.type)]
       let text = String(decoding: image.manifest, as: UTF8.self)
-      let other = TinyImage("another")
       let lies: [(String, [(String, String)], String)] = [
         ("x", [("Content-Type", "application/vnd.oci.image.index.v1+json")], text),
         ("x", put, text.replacing(#""size":\#(image.layer.count)"#, with: #""size":1"#)),
         ("sha256:" + String(repeating: "0", count: 64), put, text), ("x", put, "{}"), ("x", put, "[" + text),
         ("x", put, String(repeating: "[", count: 100_000)),
-        // A config of another image: the layer is not what it says.
-        (
-          "x", put, text.replacing("\(SHA256Stream.digest(image.config))", with: "\(SHA256Stream.digest(other.config))")
-        ),
       ]
-      try registry.push(blob: other.config, to: "a")
       for (key, headers, body) in lies {
         let answer = try registry.ask("PUT", "/v2/a/manifests/\(key)", headers, Array(body.utf8))
         #expect((400..<500).contains(answer.status) && !code(answer).isEmpty, "\(body.prefix(60)): \(answer.text)")

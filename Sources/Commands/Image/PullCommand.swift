@@ -11,6 +11,7 @@ enum PullCommand: Command {
     var platform: String?
     var policy = PullPolicy.always
     var isQuiet = false
+    var keepsReferrers = true
     var registry = RegistryFlags()
   }
 
@@ -27,6 +28,9 @@ enum PullCommand: Command {
         }
         $0.policy = policy
       }.defaulting(to: "\"always\"").completed(by: .words(["always", "missing", "never", "newer"])),
+      .toggle("referrers", nil, "Keep signatures, SBOMs and whatever else refers to the image") {
+        $0.keepsReferrers = $1
+      }.defaulting(to: "true"),
       .toggle("quiet", "q", "Suppress verbose output, print the image's ID") { $0.isQuiet = $1 },
     ] + RegistryFlags.flags.map { $0.on(\.registry) } + RegistryFlags.retryFlags.map { $0.on(\.registry) }
   }
@@ -40,6 +44,7 @@ enum PullCommand: Command {
       var request = PullRequest(name: try repository(name))
       request.platform = options.platform ?? defaultPlatform
       request.policy = options.policy
+      request.keepsReferrers = options.keepsReferrers
       request.access = options.registry.access
       let pulled: [PulledImage]
       if options.allTags {

@@ -30,6 +30,9 @@ enum PushCommand: Command {
       .text("format", "f", "string", "Manifest type (\"oci\", \"v2s2\"; default: as stored)") {
         $0.request.manifestFormat = try format($1)
       }.completed(by: .words(["oci", "v2s2"])),
+      .toggle("referrers", nil, "Push signatures, SBOMs and whatever else refers to the image as well") {
+        $0.request.withReferrers = $1
+      },
       .text("platform", nil, "string", "Push one platform of the image only (e.g., \"linux/amd64\")") {
         $0.request.platform = try platform($1)
       },

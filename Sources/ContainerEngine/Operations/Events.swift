@@ -50,6 +50,13 @@ extension Engine {
     note(action, record, more)
   }
 
+  /// Notes that an image came from a registry or went to one, in docker's form: by its name.
+  /// - Parameter name: normalized.
+  func noteTransfer(_ action: String, of name: String) {
+    guard let reference = try? Reference(parsing: name) else { return }  // Only names come here.
+    note(action, image: reference.familiar, name: reference.familiarName)
+  }
+
   /// Notes what happened to an image.
   func note(_ action: String, image id: String, name: String?) {
     EventLog(directory).append(

@@ -3,11 +3,11 @@ internal import OCI
 internal import Storage
 
 extension Engine {
-  /// All images, the newest first.
+  /// All images, the newest first. Signatures and the like go with what they are for, and are none.
   package func listImages() throws(EngineError) -> [ImageSummary] {
     let sizes = LayerSizes(directory)
     var summaries: [ImageSummary] = []
-    for image in try images.list() { summaries.append(try summary(of: image, sizes)) }
+    for image in try images.list() where !image.isReferrer { summaries.append(try summary(of: image, sizes)) }
     // Stable for images of one moment: reproducible builds have many of them.
     return summaries.enumerated().sorted {
       ($1.element.created, $0.offset) < ($0.element.created, $1.offset)

@@ -20,6 +20,7 @@ extension Engine {
       else { continue }
       chosen.append(image)
     }
+    chosen += try images.orphans()
     for image in chosen {
       for reference in image.references + image.digests { report.removed.append("untagged: \(reference.familiar)") }
     }
@@ -33,6 +34,8 @@ extension Engine {
       for case .deleted(let id) in removed { report.removed.append("deleted: \(id)") }
       report.reclaimedBytes = reclaimed
     }
+    let empty = try images.emptyIndexes()
+    if !empty.isEmpty { try images.remove(empty) }
     // Blobs that were fetched in part are of use only to whoever pulls those images again.
     if all { report.reclaimedBytes += try GarbageCollector(directory).removeDownloads() }
     // What was left by processes that died between publishing content and adding the image.

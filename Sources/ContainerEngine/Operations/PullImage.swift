@@ -19,7 +19,9 @@ extension Engine {
       if let local, request.policy == .missing || request.policy == .never { return local }
       if request.policy == .never { throw ImageStore.missing(safeText(request.name), doing) }
       do {
-        return try pullFirst(request, platform, observer, doing: doing)
+        let pulled = try pullFirst(request, platform, observer, doing: doing)
+        noteTransfer("pull", of: pulled.name)
+        return pulled
       } catch {
         guard request.policy == .newer, var local else { throw error }
         local.notes.append("the registry was not asked for a newer image: \(reason(error))")
@@ -99,7 +101,7 @@ extension Engine {
         try policy.check(reference)
         let client = try registryClient(for: reference, access: request.access)
         let top = try resolve(reference, client)
-        return try pull(reference, top, from: client, platform, observer, doing: doing)
+        return try pull(reference, top, from: client, request, platform, observer, doing: doing)
       } catch let error as RegistryError where [.notFound, .unauthorized, .denied, .unavailable].contains(error.kind) {
         failure = failure ?? error
       }
@@ -125,8 +127,8 @@ extension Engine {
   private static let tagsLookedAt = 10_000
 
   private func pull(
-    _ reference: Reference, _ top: Digest, from client: RegistryClient, _ platform: Platform?,
-    _ observer: any TransferObserver, doing: String
+    _ reference: Reference, _ top: Digest, from client: RegistryClient, _ request: PullRequest,
+    _ platform: Platform?, _ observer: any TransferObserver, doing: String
   ) throws -> PulledImage {
     observer.say("\(reference.tag ?? reference.description): Pulling from \(reference.path)")
     if let present = try present(reference, top, platform) {
@@ -141,6 +143,9 @@ extension Engine {
       image, into: ingest, client: client, options: try layerOptions(), observer: observer, doing: doing)
     try layers.run()
     observer.end()
+    var companions = CompanionPull(client: client, ingest: ingest, doing: doing)
+    try companions.addAttestations(of: image)
+    if request.keepsReferrers { try companions.addReferrers(of: image) }
     for document in image.documents where try !BlobStore(directory).contains(document.digest) {
       _ = try ingest.add(blob: document.bytes)
     }
@@ -150,10 +155,11 @@ extension Engine {
     try images.add(
       manifest: image.manifest, id: image.id, reference: reference.digest == nil ? reference : nil,
       digests: [reference.withoutTag.with(digest: image.top)])
+    try images.add(referrers: companions.referrers, digests: reference.withoutTag)
     try GarbageCollector(directory).sweep()
     let stored = StoredImage(manifest: image.manifest, id: image.id, references: [])
     var pulled = report(stored, reference, image.top, isNew: true, observer)
-    pulled.notes = layers.notes
+    pulled.notes = layers.notes + companions.notes
     if platform == nil, Platform.host.distance(to: image.config.platform) == nil {
       pulled.notes.append("the image is for \(image.config.platform), and this host is \(Platform.host)")
     }

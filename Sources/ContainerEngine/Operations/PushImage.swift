@@ -118,27 +118,29 @@ extension Engine {
   ) throws -> PushedImage {
     let plan = try PushPlanner(images: images, request: request, doing: doing).plan(image)
     let pushed = try send(plan, as: reference, request, client, sources, observer, doing: doing)
+    noteTransfer("push", of: reference.description)
+    var notes = plan.notes
+    if request.withReferrers {
+      let before = Set(plan.documents.map(\.descriptor.digest))
+      notes += try sendReferrers(of: before, pushed.documents, request, client, sources, observer, doing: doing)
+    }
     // Of content that was changed on the way the registry has another digest than the store.
     try images.add(digest: reference.withoutDigest.withoutTag.with(digest: pushed.digest), to: image)
     return PushedImage(
       name: reference.description, tag: pushed.tag, digest: pushed.digest.description, size: pushed.size,
-      notes: plan.notes)
+      notes: notes)
   }
 
   /// Sends what is planned: blobs, then documents, the last of them under the tag.
   func send(
     _ plan: PushPlan, as reference: Reference, _ request: PushRequest, _ client: RegistryClient,
     _ sources: MountSources, _ observer: any TransferObserver, doing: String
-  ) throws -> (tag: String, digest: Digest, size: Int64) {
+  ) throws -> (tag: String, digest: Digest, size: Int64, documents: Set<Digest>) {
     // Nobody removes it under our hands.
     let ingest = try ContentIngest(directory)
     try ingest.pin(blobs: plan.blobs.map(\.descriptor.digest) + plan.documents.map(\.descriptor.digest))
     defer { withExtendedLifetime(ingest) {} }
-    let blobs = try BlobPush(
-      plan, request, from: directory, to: client, sources: sources,
-      fetching: { try self.registryClient(for: $0, access: request.access) }, observer: observer, doing: doing)
-    try blobs.run()
-    observer.end()
+    let blobs = try sendBlobs(of: plan, request, client, sources, observer, doing: doing)
     let rewriting = PushRewriting(replaced: blobs.replaced, format: request.manifestFormat, doing: doing)
     let documents = try rewriting.rewrite(plan.documents)
     guard let last = documents.last, let tag = reference.tag else {
@@ -151,6 +153,58 @@ extension Engine {
     }
     try client.putManifest(last.bytes, mediaType: last.descriptor.mediaType, as: .tag(tag))
     observer.say("\(tag): digest: \(last.descriptor.digest) size: \(last.descriptor.size)")
-    return (tag, last.descriptor.digest, last.descriptor.size)
+    return (tag, last.descriptor.digest, last.descriptor.size, Set(documents.map(\.descriptor.digest)))
+  }
+
+  private func sendBlobs(
+    of plan: PushPlan, _ request: PushRequest, _ client: RegistryClient, _ sources: MountSources,
+    _ observer: any TransferObserver, doing: String
+  ) throws -> BlobPush {
+    let blobs = try BlobPush(
+      plan, request, from: directory, to: client, sources: sources,
+      fetching: { try self.registryClient(for: $0, access: request.access) }, observer: observer, doing: doing)
+    try blobs.run()
+    observer.end()
+    return blobs
+  }
+
+  /// Sends what refers to the documents that a push sent, with the bytes they have: their digests are what was signed.
+  /// - Parameters:
+  ///   - stored: documents of the image as the store has it.
+  ///   - pushed: those that the registry has now.
+  /// - Returns: what could not be sent, a sentence each.
+  private func sendReferrers(
+    of stored: Set<Digest>, _ pushed: Set<Digest>, _ request: PushRequest, _ client: RegistryClient,
+    _ sources: MountSources, _ observer: any TransferObserver, doing: String
+  ) throws -> [String] {
+    let lost = try images.referrers(of: stored.subtracting(pushed))
+    let referrers = try images.referrers(of: pushed)
+    var notes: [String] = []
+    if !lost.isEmpty {
+      notes.append(
+        "what refers to the image was not pushed: it is for \(lost[0].subject?.short ?? ""), and the image changed on its "
+          + "way, because its layers were compressed or its format was")
+    }
+    for referrer in referrers {
+      guard let subject = referrer.subject else { continue }
+      let plan = try PushPlanner(images: images, request: request, doing: doing).plan(asStored: referrer)
+      let ingest = try ContentIngest(directory)
+      try ingest.pin(blobs: plan.blobs.map(\.descriptor.digest) + plan.documents.map(\.descriptor.digest))
+      defer { withExtendedLifetime(ingest) {} }
+      _ = try sendBlobs(of: plan, request, client, sources, observer, doing: doing)
+      let manifest = try images.manifest(of: referrer)
+      let kind = manifest.artifactType ?? manifest.config.mediaType.rawValue
+      for document in plan.documents {
+        let isListed = try client.putManifest(
+          document.bytes, mediaType: document.descriptor.mediaType, as: .digest(document.descriptor.digest))
+        if isListed { continue }
+        var entry = document.descriptor
+        entry.artifactType = kind
+        entry.annotations = manifest.annotations
+        try client.addReferrer(entry, to: subject)
+      }
+      observer.say("\(referrer.manifest.digest): refers to \(subject.short) (\(safeText(String(kind.prefix(200)))))")
+    }
+    return notes
   }
 }

@@ -21,7 +21,10 @@ extension Engine {
       return [.untagged(digest.familiar)]
     }
     try checkConflict(image, try users(of: image), force: force, doing: doing)
-    for reference in image.references { try images.untag(reference, from: image.manifest.digest) }
+    for reference in image.references {
+      try images.untag(reference, from: image.manifest.digest)
+      note("untag", image: image.id.description, name: reference.familiar)
+    }
     let names = (image.references + image.digests).map { ImageRemoval.untagged($0.familiar) }
     return names + (try removeContent(of: [image]).removed)
   }
@@ -48,6 +51,7 @@ extension Engine {
     var gone: [StoredImage] = []
     for (image, users) in targets {
       try images.untag(name, from: image.manifest.digest)
+      note("untag", image: image.id.description, name: name.familiar)
       if !image.references.contains(where: { $0 != name && $0.name == name.name }) {
         for digest in image.digests where digest.name == name.name {
           let line = ImageRemoval.untagged(digest.familiar)
@@ -108,25 +112,28 @@ extension Engine {
   ) throws(EngineError) -> (removed: [ImageRemoval], reclaimed: Int64) {
     var candidates: (blobs: [Digest], layers: [Digest]) = ([], [])
     var chains: [(image: StoredImage, diffIDs: [Digest])] = []
-    for image in list {
+    let others = try images.dependents(of: Set(list.map(\.manifest.digest)))
+    candidates.blobs += others.indexes
+    for image in list + others.images {
       candidates.blobs += [image.manifest.digest, image.id] + image.digests.compactMap(\.digest)
+      candidates.blobs += try images.indexContent(of: image)
       // Of a damaged image only what can still be read is removed with it; the rest goes with the next prune.
       candidates.blobs += (try? images.manifest(of: image).layers.map(\.digest)) ?? []
       let diffIDs = (try? images.config(of: image).diffIDs) ?? []
       candidates.layers += diffIDs
       chains.append((image, diffIDs))
     }
-    try images.remove(Set(list.map(\.manifest.digest)))
+    try images.remove(Set((list + others.images).map(\.manifest.digest)).union(others.indexes))
     for image in list { note("delete", image: image.id.description, name: image.references.first?.familiar) }
     let outcome: GarbageCollector.Outcome
     do throws(EngineError) { outcome = try collect(only: candidates) } catch {
       // Something else is damaged, so that nobody knows what is still needed: the content stays, the image is gone.
       guard error.kind == .corrupt || error.kind == .invalidInput else { throw error }
-      return (chains.map { .deleted($0.image.id.description) }, 0)
+      return (list.map { .deleted($0.id.description) }, 0)
     }
     var gone = Set(outcome.layers)
     var removed: [ImageRemoval] = []
-    for (image, diffIDs) in chains {
+    for (image, diffIDs) in chains where !image.isReferrer || list.contains(image) {
       removed.append(.deleted(image.id.description))
       for (diffID, chainID) in zip(diffIDs, chainIDs(diffIDs)).reversed() where gone.remove(diffID) != nil {
         removed.append(.deleted(chainID.description))

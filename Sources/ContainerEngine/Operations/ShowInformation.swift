@@ -11,7 +11,7 @@ extension Engine {
       counts.add((try? containers.status(of: id)) ?? .created)
     }
     return InformationView(
-      counts: counts, imageCount: try images.list().count, location: directory.location,
+      counts: counts, imageCount: try images.list().count { !$0.isReferrer }, location: directory.location,
       features: try directory.features(), isRootless: isRootless, idMap: try idMap(), host: MachineFacts()
     ).json
   }

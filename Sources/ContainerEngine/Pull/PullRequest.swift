@@ -7,6 +7,8 @@ package struct PullRequest: Sendable {
   /// When the registry is asked although the image is there.
   package var policy = PullPolicy.always
   package var access = RegistryAccess()
+  /// Whether signatures and other manifests that refer to the image are brought with it.
+  package var keepsReferrers = true
 
   package init(name: String) { self.name = name }
 }

@@ -52,6 +52,14 @@ struct PushPlanner {
     return plan
   }
 
+  /// One manifest and what it needs, none of it compressed on the way.
+  func plan(asStored image: StoredImage) throws -> PushPlan {
+    var plan = PushPlan()
+    try add(image.manifest, to: &plan, depth: 0)
+    for index in plan.blobs.indices { plan.blobs[index].compression = nil }
+    return plan
+  }
+
   /// Whether it was chosen from an index, whose blob is kept.
   private func isPartOfIndex(_ image: StoredImage) throws -> Bool {
     for digest in Set(image.digests.compactMap(\.digest)) where digest != image.manifest.digest {
@@ -119,18 +127,14 @@ struct PushPlanner {
   /// What a layer is to be compressed with; nil when it is sent as it is.
   private func compression(of layer: Descriptor) -> LayerCompression? {
     let wanted = request.compression ?? .gzip
+    // An attestation's are documents.
+    guard layer.mediaType.kind == .layer else { return nil }
     guard let present = layer.mediaType.compression else { return wanted }
     return request.forcesCompression && present != wanted ? wanted : nil
   }
 }
 
 extension MediaType {
-  /// A layer that registries are not to have ("foreign").
-  var isNotDistributed: Bool {
-    rawValue.hasPrefix("application/vnd.oci.image.layer.nondistributable.")
-      || rawValue.hasPrefix("application/vnd.docker.image.rootfs.foreign.")
-  }
-
   /// How a layer is compressed by its type; nil for a plain tar.
   var compression: LayerCompression? {
     if rawValue.hasSuffix("+gzip") || rawValue.hasSuffix(".gzip") { return .gzip }

@@ -49,12 +49,23 @@ struct PushRewriting {
     return layers.contains { $0["mediaType"]?.stringValue == MediaType.ociLayerZstd.rawValue } ? .oci : nil
   }
 
+  /// BuildKit's annotation of an attestation: the image it is for.
+  private static let attested = "vnd.docker.reference.digest"
+
   private func entry(_ json: JSON, _ known: [Digest: Descriptor]) throws -> JSON {
     guard case .object(var object) = json, let text = object["digest"]?.stringValue else { return json }
     if let other = known[try Digest(parsing: text)] {
       object["mediaType"] = .string(other.mediaType.rawValue)
       object["digest"] = .string(other.digest.description)
       object["size"] = .integer(other.size)
+    }
+    // An attestation goes on with its image.
+    if case .object(var annotations)? = object["annotations"],
+      let text = annotations[Self.attested]?.stringValue, let digest = try? Digest(parsing: text),
+      let other = known[digest]
+    {
+      annotations[Self.attested] = .string(other.digest.description)
+      object["annotations"] = .object(annotations)
     }
     if let format, let type = object["mediaType"]?.stringValue {
       guard let other = MediaType(rawValue: type).inFormat(format) else {

@@ -34,6 +34,8 @@ package struct PushRequest: Sendable {
   package var forcesCompression = false
   /// `--format`; nil leaves the manifest's types as they are.
   package var manifestFormat: ManifestFormat?
+  /// Also what refers to the image: signatures, bills of materials.
+  package var withReferrers = false
 
   package init(image: String) { self.image = image }
 }

@@ -17,6 +17,12 @@ extension Engine {
   func findImage(_ request: ContainerRequest, doing: String) throws(EngineError) -> ResolvedImage {
     let wanted = try platform(of: request, doing: doing)
     let image = try images.find(request.image, platform: wanted, doing: doing).image
+    guard image.isUnpacked else {
+      throw EngineError(
+        .unsupported, doing,
+        "it is not a runnable image: its layers are no archives of files, not those of its config, or not here",
+        hint: "it was pushed so to `registry serve`, which keeps it for who asks")
+    }
     return ResolvedImage(id: image.id, manifest: image.manifest.digest, config: try images.config(of: image))
   }
 
@@ -48,6 +54,8 @@ extension Engine {
       var pull = PullRequest(name: request.image)
       pull.platform = request.settings.platform
       pull.policy = request.pull
+      // Who wants to run it waits for nothing else.
+      pull.keepsReferrers = false
       pull.access = request.access
       let pulled = try pullImage(pull, observer: observer)
       for note in pulled.notes { observer.say("WARNING: \(safeText(note))") }

@@ -73,7 +73,21 @@ extension RegistryClient {
   /// Manifests that refer to this one as their `subject`: signatures, bills of materials (distribution spec end-12). A
   /// registry without the referrers API keeps them in a tag made of the digest.
   package func referrers(of digest: Digest) throws(RegistryError) -> [Descriptor] {
-    let document: RemoteManifest? = try trying { (session) throws(RegistryError) in
+    var answer = lacksReferrers ? nil : try referrersByAPI(digest)
+    if answer == nil {
+      lacksReferrers = true
+      answer = try referrersByTag(digest)
+    }
+    guard let found = answer else { return [] }
+    guard case .index(let index)? = try? found.document() else {
+      throw RegistryError(.malformed, "referrers of \(digest)", "\(endpoint.name) answers with no image index")
+    }
+    return index.manifests
+  }
+
+  /// Nil when the registry has no such API.
+  private func referrersByAPI(_ digest: Digest) throws(RegistryError) -> RemoteManifest? {
+    try trying { (session) throws(RegistryError) in
       var call = RegistryCall(
         method: "GET", address: try session.repositoryAddress("referrers/\(digest)"), scopes: self.scopes(session),
         asked: "referrers of \(digest) at \(session.endpoint.name)", answers: [200, 404])
@@ -86,13 +100,21 @@ extension RegistryClient {
       let bytes = try session.body(response, limit: RegistryLimits.manifestBytes, call, address)
       return RemoteManifest(bytes: bytes, mediaType: .ociIndex, digest: SHA256Stream.digest(bytes))
     }
-    var answer = document
-    if answer == nil { answer = try referrersByTag(digest) }
-    guard let found = answer else { return [] }
-    guard case .index(let index)? = try? found.document() else {
-      throw RegistryError(.malformed, "referrers of \(digest)", "\(endpoint.name) answers with no image index")
+  }
+
+  /// Lists a manifest that was just stored in the tag of its subject's referrers, as clients do for registries that do not
+  /// list it themselves (distribution spec, "Pushing Manifests with Subject").
+  package func addReferrer(_ descriptor: Descriptor, to subject: Digest) throws(RegistryError) {
+    var index = ImageIndex(manifests: [])
+    if let known = try referrersByTag(subject) {
+      guard case .index(let list)? = try? known.document() else {
+        throw RegistryError(.malformed, "referrers of \(subject)", "\(endpoint.name) has no image index there")
+      }
+      index = list
     }
-    return index.manifests
+    guard !index.manifests.contains(where: { $0.digest == descriptor.digest }) else { return }
+    index.manifests.append(descriptor)
+    try putManifest(index.json.bytes(), mediaType: index.mediaType, as: .tag(Self.referrersTag(subject)))
   }
 
   /// The tag that holds a manifest's referrers where there is no API for them.

@@ -55,18 +55,22 @@ struct TinyImage {
   var manifest: [UInt8]
   static let type = "application/vnd.oci.image.manifest.v1+json"
 
-  init(_ content: String, architecture: String = "amd64") {
+  /// - Parameter isCompressed: with gzip.
+  init(_ content: String, architecture: String = "amd64", isCompressed: Bool = false) {
     var tar = TarBuilder()
     tar.file("hello", content)
     layer = tar.ended
     let diffID = SHA256Stream.digest(layer)
+    // Without gzip there is no layer, and every test fails that wants one.
+    if isCompressed { layer = (try? run(["gzip", "-nc"], input: layer).stdout) ?? [] }
+    let type = "application/vnd.oci.image.layer.v1.tar" + (isCompressed ? "+gzip" : "")
     config = Array(
       #"{"architecture":"\#(architecture)","os":"linux","rootfs":{"type":"layers","diff_ids":["\#(diffID)"]}}"#.utf8)
     let configDigest = SHA256Stream.digest(config)
     manifest = Array(
       (#"{"schemaVersion":2,"mediaType":"\#(Self.type)","config":{"mediaType":"#
         + #""application/vnd.oci.image.config.v1+json","digest":"\#(configDigest)","size":\#(config.count)},"layers":["#
-        + #"{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"\#(diffID)","size":\#(layer.count)}]}"#)
+        + #"{"mediaType":"\#(type)","digest":"\#(SHA256Stream.digest(layer))","size":\#(layer.count)}]}"#)
         .utf8)
   }
 
