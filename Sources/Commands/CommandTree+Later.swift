@@ -17,7 +17,6 @@ extension CommandTree {
       CommandEntry("play", .later(nothing)),
       CommandEntry("generate", .later("a unit with `ExecStart=dhow run …` works")),
       CommandEntry("quadlet", .later("a unit with `ExecStart=dhow run …` works")),
-      CommandEntry("healthcheck", .later(nothing)),
       CommandEntry("mount", .later("use `export`"), "umount", "unmount"),
       CommandEntry("auto-update", .later(registry)),
       CommandEntry("artifact", .later(registry)),

@@ -113,6 +113,7 @@ package enum CommandTree {
   static var nouns: [CommandEntry] {
     [
       CommandEntry("container", .noun(summary: "Manage containers", verbs: { container })),
+      CommandEntry("healthcheck", .noun(summary: "Check the health of containers", verbs: { healthcheck })),
       CommandEntry("image", .noun(summary: "Manage images", verbs: { image })),
       CommandEntry("registry", .noun(summary: "Serve images to others", verbs: { serving })),
       CommandEntry("snapshot", .noun(summary: "Manage snapshots of containers", verbs: { snapshot })),
@@ -172,6 +173,8 @@ package enum CommandTree {
       CommandEntry("untag", UntagCommand.self),
     ] + imageLater
   }
+
+  static var healthcheck: [CommandEntry] { [CommandEntry("run", HealthcheckRunCommand.self)] }
 
   static var serving: [CommandEntry] { [CommandEntry("serve", RegistryServeCommand.self)] }
 

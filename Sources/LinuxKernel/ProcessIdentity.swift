@@ -52,6 +52,26 @@ package struct ProcessIdentity: Equatable, Sendable {
   }
 }
 
+extension ProcessIdentity {
+  /// Whether a signal does nothing to this process: it ignores it, or is the first of its pid namespace, to which the
+  /// kernel delivers only what it has a handler for (pid_namespaces(7)). False when that cannot be told.
+  package func ignores(_ signal: Int32) -> Bool {
+    // A process that has just gone heeds nothing, and needs no words.
+    guard (1...64).contains(signal), let bytes = try? File.readAll("/proc/\(pid)/status", limit: 65_536), isAlive else {
+      return false
+    }
+    func field(_ name: String) -> Substring {
+      for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where line.hasPrefix(name + ":") {
+        return line.dropFirst(name.utf8.count + 1).drop { $0 == " " || $0 == "\t" }
+      }
+      return ""
+    }
+    func has(_ name: String) -> Bool { (UInt64(field(name), radix: 16) ?? 0) >> UInt64(signal - 1) & 1 == 1 }
+    if has("SigCgt") || has("SigBlk") { return false }
+    return has("SigIgn") || field("NSpid").split(separator: "\t").last == "1"
+  }
+}
+
 /// The fields of /proc/PID/stat after the command name, which may hold spaces and parentheses: [0] is the state.
 private func processStatFields(_ pid: Int32) -> [Substring]? {
   // Absence of the process is the expected failure; there is nothing else to tell.

@@ -178,6 +178,51 @@ extension ContainerStore {
     }
   }
 
+  /// Writes what the health checks found; only the monitor does.
+  package func write(_ health: HealthRecord, of id: String) throws(EngineError) {
+    guard let run = try directory.runRoot() else { return }
+    try during("writing the health of container \(Identifier.short(id))") {
+      try RecordFile.write(health.json, at: run, StatePath.Run.health(id), durable: false)
+    }
+  }
+
+  /// What the health checks of this run, or of the last, found; nil when there were none in this boot.
+  package func health(of id: String) throws(EngineError) -> HealthRecord? {
+    guard let run = try directory.runRoot() else { return nil }
+    let subject = "container \(Identifier.short(id))"
+    guard
+      let fields = try RecordFile.read(
+        at: run, StatePath.Run.health(id), version: HealthRecord.version, subject: subject)
+    else { return nil }
+    return try during("reading the health of \(subject)") { try HealthRecord(fields) }
+  }
+
+  /// Remembers that somebody wants the container to end and stay so: to be called before the signal is sent, so that
+  /// its monitor, which looks when the program has ended, does not start it again. A container that is gone is success.
+  package func markStopped(_ id: String) throws(EngineError) {
+    try during("stopping container \(Identifier.short(id))") {
+      do throws(SystemError) {
+        _ = try File.open(
+          at: directory.root.raw, StatePath.containerStopped(id), O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o600)
+      } catch { if error.errno != ENOENT, error.errno != ENOSPC, error.errno != EDQUOT { throw error } }
+      try faultPoint("store.container.stopped")
+    }
+  }
+
+  /// Whether somebody stopped or killed the container since its last start (docker's HasBeenManuallyStopped).
+  package func isMarkedStopped(_ id: String) throws(EngineError) -> Bool {
+    try during("looking at container \(Identifier.short(id))") {
+      try File.exists(at: directory.root.raw, StatePath.containerStopped(id))
+    }
+  }
+
+  /// To be called by whoever starts the container, under its lock.
+  package func forgetStopped(_ id: String) throws(EngineError) {
+    try during("starting container \(Identifier.short(id))") {
+      try File.removeIfPresent(at: directory.root.raw, StatePath.containerStopped(id))
+    }
+  }
+
   /// - Parameter durable: false for a container that removes itself.
   package func write(_ start: StartRecord, of id: String, durable: Bool) throws(EngineError) {
     try during("writing the start of container \(Identifier.short(id))") {

@@ -58,6 +58,8 @@ package enum StatePath {
   static func containerSnapshots(_ id: String) -> String { "containers/\(id)/\(ContainerFile.snapshots)" }
   package static func containerLock(_ id: String) -> String { "containers/\(id)/\(ContainerFile.lock)" }
 
+  static func containerStopped(_ id: String) -> String { "containers/\(id)/\(ContainerFile.stopped)" }
+
   /// Frozen writable layers, which several containers may share.
   package static let snapshots = "snapshots"
   static func snapshot(_ id: String) -> String { "snapshots/\(id)" }
@@ -110,6 +112,8 @@ package enum StatePath {
     /// What the writable layer can be rolled back to.
     package static let snapshots = "snapshots.json"
     package static let log = "container.log"
+    /// There when somebody stopped or killed the container since its last start: its restart policy rests.
+    package static let stopped = "stopped"
   }
 
   /// Paths below the runtime directory, which does not outlive the boot.
@@ -119,6 +123,7 @@ package enum StatePath {
     package static func state(_ id: String) -> String { "containers/\(id)/state.json" }
     /// Held by the monitor for its life.
     package static func monitorLock(_ id: String) -> String { "containers/\(id)/lock" }
+    static func health(_ id: String) -> String { "containers/\(id)/health.json" }
     /// Made by the first sweep after a boot.
     package static let swept = "swept"
     /// All we ever make at the top of the runtime directory.

@@ -243,12 +243,14 @@ private func refusal(_ line: String) -> String {
       "--security-opt mask=x", "--cap-add FOO", "--cap-add NET_ADMN", "-e =x", "-l =x", "--annotation =x", "--name a/b",
       "--name a", "--name .hidden", "-w rel", "--umask 9", "--platform a/b/c/d", "--pull foo", "--log-driver syslog",
       "--log-driver journald", "--log-opt foo=1", "--log-opt max-size=x", "--restart foo", "--restart always:1",
-      "--restart always", "--rm --restart always", "-d -a stdin", "-a foo", "--detach-keys foo", "--detach-keys ctrl-1",
+      "--rm --restart always", "--no-healthcheck --health-cmd x", "--health-interval 1us",
+      "-d -a stdin", "-a foo", "--detach-keys foo", "--detach-keys ctrl-1",
       "--network container:a -h x", "--network container:a --dns 1.1.1.1", "--network container:a --add-host a:1.1.1.1",
       "--uts host -h x", "--isolation hyperv", "--volume-driver nfs", "-p 80:80", "-P", "--link a:b", "--expose 80",
-      "--health-cmd x", "--gpus all", "--oom-kill-disable", "--storage-opt size=1g", "--volumes-from a",
-      "--cpu-count 1",
-      "--cpu-rt-period 1", "--device-cgroup-rule x", "--secret a", "--sdnotify foo", "--preserve-fds -1", "--preserve-fd 2", "--systemd always", "--ip 1.1.1.1",
+      "--health-on-failure x", "--health-retries -1", "--gpus all", "--oom-kill-disable",
+      "--storage-opt size=1g", "--volumes-from a", "--cpu-count 1",
+      "--cpu-rt-period 1", "--device-cgroup-rule x", "--secret a", "--sdnotify foo", "--preserve-fds -1",
+      "--preserve-fd 2", "--systemd always", "--ip 1.1.1.1",
     ]
     try Golden.expect(lines.map { "run \(safeText($0))\n  \(refusal($0))\n" }.joined(), is: "run-refusals.txt")
   }

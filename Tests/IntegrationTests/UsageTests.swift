@@ -58,7 +58,10 @@ struct UsageTests {
       let format = "{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}"
       #expect(try store.must("inspect", "-f", format, "cc").out == "67108864 50")
       #expect(try store.dhow("update", "cc").status != 0)
-      #expect(try store.dhow("update", "--restart", "always", "cc").err.contains("restart policies"))
+      #expect(try store.must("update", "--restart", "on-failure:3", "cc").out == "cc")
+      let policy = "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}"
+      #expect(try store.must("inspect", "-f", policy, "cc").out == "on-failure 3")
+      try store.must("update", "--restart", "no", "cc")
       #expect(try store.dhow("update", "-m", "1g", "--memory-swap", "1m", "cc").status != 0)
       #expect(try store.must("inspect", "-f", format, "cc").out == "67108864 50")
       try store.must("start", "cc")

@@ -61,7 +61,7 @@ struct ContainerFilter {
     if !exitCodes.isEmpty {
       guard case .exited(let code, _) = container.state, exitCodes.contains(code) else { return false }
     }
-    return any("status") { $0 == container.stateName } && any("health") { $0 == "none" }
+    return any("status") { $0 == container.stateName } && any("health") { $0 == container.health?.rawValue ?? "none" }
       && any("is-task") { ["false", "0"].contains($0) }
   }
 

@@ -71,7 +71,7 @@ enum PsCommand: Command {
   }
 
   private static func isUp(_ container: ContainerSummary) -> Bool {
-    container.stateName == "running" || container.stateName == "paused"
+    ["running", "paused", "restarting"].contains(container.stateName)
   }
 }
 
@@ -85,7 +85,7 @@ enum ContainerRow {
         .init("Command", "COMMAND") { command($0.command, truncates) },
         .init("CreatedAt", "CREATED AT") { ListText.local($0.created) },
         .init("RunningFor", "CREATED") { HumanDuration.ago($0.created, now: now) },
-        .init("Status", "STATUS") { status($0.state, now) },
+        .init("Status", "STATUS") { status($0.state, now, health: $0.health) },
         .init("State", "STATE") { $0.stateName },
         .init("Ports", "PORTS") { _ in "" },
         .init("Names", "NAMES") { $0.name },
@@ -98,15 +98,23 @@ enum ContainerRow {
     ) { container, key in container.labels.last { $0.0 == key }?.1 ?? "" }
   }
 
-  static func status(_ state: ContainerSummary.State, _ now: Timestamp) -> String {
+  static func status(
+    _ state: ContainerSummary.State, _ now: Timestamp, health: HealthRecord.Status? = nil
+  ) -> String {
     switch state {
     case .created: "Created"
-    case .running(let since): "Up " + length(since, now)
+    case .running(let since): "Up " + length(since, now) + words(health)
     case .paused(let since): "Up \(length(since, now)) (Paused)"
+    case .restarting(let code, let moment): "Restarting (\(code)) \(HumanDuration.ago(moment, now: now))"
     case .exited(let code, let moment): "Exited (\(code)) \(HumanDuration.ago(moment, now: now))"
     case .lost: "Exited (unknown)"
     case .damaged: "Dead"
     }
+  }
+
+  private static func words(_ health: HealthRecord.Status?) -> String {
+    guard let health else { return "" }
+    return health == .starting ? " (health: starting)" : " (\(health.rawValue))"
   }
 
   /// The program and its arguments, those with spaces in single quotes, as docker shows them.

@@ -44,7 +44,7 @@ enum StopCommand: Command {
     var next = begun.makeIterator()
     return options.selection.forEach(names, invocation) { name in
       try next.next()?.get()
-      _ = try batch.wait(for: name)
+      _ = try batch.wait(for: name) { invocation.showWarning($0) }
       invocation.output.line(name)
     }
   }

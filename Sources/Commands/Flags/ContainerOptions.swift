@@ -22,9 +22,10 @@ package struct ContainerOptions: CommandOptions {
   var passesProxies = true
   /// `--rootfs`: the first operand is a directory, not an image.
   var usesRootDirectory = false
-  var restart = "no"
   var replaces = false
   var preserved = PreservedDescriptors()
+  var hasNoHealthcheck = false
+  var restartIsGiven = false
   /// Sentences for stderr, each behind `WARNING: `.
   var warnings: [String] = []
   // Of `run` alone.
@@ -54,6 +55,7 @@ package struct ContainerOptions: CommandOptions {
     }
     settings.platform = settings.platform ?? defaultPlatform
     try check(settings)
+    if hasNoHealthcheck { settings.healthcheck = Healthcheck(test: ["NONE"]) }
     var request = ContainerRequest(image: image, settings: settings)
     request.name = name
     request.pull = pull
@@ -90,11 +92,12 @@ package struct ContainerOptions: CommandOptions {
   /// What contradicts itself.
   private func check(_ settings: ContainerSettings) throws(EngineError) {
     func conflict(_ reason: String) -> EngineError { EngineError(.usage, "", "conflicting options: \(reason)") }
-    if restart != "no", settings.autoRemove { throw conflict("cannot specify both --restart and --rm") }
-    if restart != "no" {
-      throw EngineError(
-        .unsupported, "--restart \(restart)", "restart policies are not in this version yet",
-        hint: "a systemd unit with Restart=always and ExecStart=dhow run … does the same")
+    if settings.restart.name != .no, settings.autoRemove { throw conflict("cannot specify both --restart and --rm") }
+    if hasNoHealthcheck, settings.healthcheck != nil || settings.healthAction != .none {
+      throw conflict("--no-healthcheck conflicts with --health-* options")
+    }
+    if settings.healthAction == .restart, settings.autoRemove {
+      throw conflict("cannot specify both --health-on-failure=restart and --rm")
     }
     if settings.network.hasPrefix("container:") || settings.network == "host", settings.hostname != nil,
       settings.network != "host"
@@ -175,7 +178,7 @@ package struct AttachOptions: CommandOptions, Equatable, Sendable {
 
 /// The flags of `run` and `create`.
 enum ContainerFlags {
-  static var forCreate: [Flag<ContainerOptions>] { process + mounts + network + security + resources }
+  static var forCreate: [Flag<ContainerOptions>] { process + health + mounts + network + security + resources }
 
   static var forRun: [Flag<ContainerOptions>] {
     forCreate + [

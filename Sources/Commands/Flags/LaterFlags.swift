@@ -1,10 +1,10 @@
 extension ContainerFlags {
   /// Flags of docker and podman that this version does not have, each refused by one sentence.
-  static var refused: [Flag<ContainerOptions>] { networks + health + devices + windows + podman }
+  static var refused: [Flag<ContainerOptions>] { networks + startupChecks + devices + windows + podman }
 
   private static let ports = "published ports are not in this version yet; --network host shares the host's"
   private static let addresses = "networks with addresses are not in this version yet"
-  private static let checks = "health checks are not in this version yet"
+  private static let checks = "not in this version yet; --health-start-period and docker's other --health flags are"
   private static let throttles = "limits of single devices are not in this version yet"
   private static let onlyWindows = "this is a limit of Windows containers"
   private static let realTime = "real-time limits need cgroup v1 as root"
@@ -24,11 +24,9 @@ extension ContainerFlags {
     ]
   }
 
-  private static var health: [Flag<ContainerOptions>] {
+  private static var startupChecks: [Flag<ContainerOptions>] {
     [
-      "health-cmd", "health-interval", "health-retries", "health-start-interval", "health-start-period",
-      "health-timeout",
-      "health-on-failure", "health-startup-cmd", "health-startup-interval", "health-startup-retries",
+      "health-startup-cmd", "health-startup-interval", "health-startup-retries",
       "health-startup-success", "health-startup-timeout", "health-log-destination", "health-max-log-count",
       "health-max-log-size",
     ].map { .refused($0, nil, "string", because: checks) }
@@ -60,8 +58,8 @@ extension ContainerFlags {
       "arch", "cgroup-conf", "chrootdirs", "conmon-pidfile", "decryption-key",
       "env-merge",
       "gidmap", "group-entry", "hosts-file", "hostuser", "image-volume", "init-ctr", "init-path", "os", "passwd-entry",
-      "personality", "pod", "pod-id-file", "rdt-class", 
-      "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd", "timeout",
+      "personality", "pod", "pod-id-file", "rdt-class",
+      "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd",
       "uidmap", "unsetenv", "variant",
     ].map { .refused($0, nil, "string", because: notYet) }
       + [

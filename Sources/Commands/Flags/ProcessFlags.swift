@@ -96,13 +96,10 @@ extension ContainerFlags {
       }
       .defaulting(to: "\"json-file\"").completed(by: .words(["json-file", "local", "none"])),
       .list("log-opt", nil, "list", "Log driver options") { $0.settings.logOptions.append(try logOption($1)) },
-      .text("restart", nil, "string", "Restart policy to apply when a container exits") {
-        $0.restart = try restartPolicy($1)
-      }.defaulting(to: "\"no\"").completed(by: .words(["no"])),
-      .toggle("no-healthcheck", nil, "Disable any container-specified HEALTHCHECK") { _, _ in },
       .list("requires", nil, "list", "Containers that are started before this one") {
         $0.settings.requires += $1.split(separator: ",").map(String.init)
       }.completed(by: .containers),
+      restartFlag,
       .toggle("rm", nil, "Automatically remove the container and its associated anonymous volumes when it exits") {
         $0.settings.autoRemove = $1
       },
@@ -116,6 +113,10 @@ extension ContainerFlags {
         guard SignalName.number(of: $1) != nil else { throw FlagValueError("invalid signal: \($1)") }
         $0.settings.stopSignal = $1
       }.completed(by: .words(signals)),
+      .unsigned("timeout", nil, "uint", "Seconds a container may run before it is killed") {
+        guard $1 <= UInt64(Int32.max) else { throw FlagValueError("the timeout is out of range") }
+        $0.settings.timeout = $1 == 0 ? nil : Int64($1)
+      },
       .integer("stop-timeout", nil, "int", "Timeout (in seconds) to stop a container") {
         $0.settings.stopTimeout = try timeout($1)
       },
@@ -171,20 +172,20 @@ extension ContainerFlags {
     return option
   }
 
-  private static func restartPolicy(_ text: String) throws(FlagValueError) -> String {
-    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-    switch parts[0] {
-    case "", "no": return "no"
-    case "always", "unless-stopped":
-      guard parts.count == 1 else {
-        throw FlagValueError("invalid restart policy: maximum retry count can only be used with 'on-failure'")
-      }
-      return text
+  static var restartFlag: Flag<ContainerOptions> {
+    .text("restart", nil, "string", "Restart policy to apply when a container exits") {
+      $0.settings.restart = try restartPolicy($1)
+      $0.restartIsGiven = true
+    }.defaulting(to: "\"no\"").completed(by: .words(["no", "always", "on-failure", "unless-stopped"]))
+  }
+
+  private static func restartPolicy(_ text: String) throws(FlagValueError) -> RestartPolicy {
+    if let policy = RestartPolicy(text) { return policy }
+    switch text.prefix(while: { $0 != ":" }) {
+    case "no", "always", "unless-stopped":
+      throw FlagValueError("invalid restart policy: maximum retry count can only be used with 'on-failure'")
     case "on-failure":
-      guard parts.count == 1 || UInt32(parts[1]) != nil else {
-        throw FlagValueError("invalid restart policy format: maximum retry count must be an integer")
-      }
-      return text
+      throw FlagValueError("invalid restart policy format: maximum retry count must be an integer")
     default:
       throw FlagValueError(
         "invalid restart policy: unknown policy '\(text)'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"

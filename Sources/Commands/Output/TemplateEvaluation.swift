@@ -3,8 +3,8 @@ internal import Basics
 /// Names of members whose value is a map of names people choose. Go gives the empty value for an absent key of a map
 /// and refuses an absent field of a struct; JSON alone does not tell the two apart.
 private let mapMembers: Set<String> = [
-  "Annotations", "Config", "Data", "DriverOpts", "ExposedPorts", "Labels", "Networks", "Options", "OptionsMap",
-  "PortBindings", "Ports", "Storage", "StorageOpt", "Sysctls", "Tmpfs", "Volumes", "Details",
+  "Annotations", "Attributes", "Config", "Data", "DriverOpts", "ExposedPorts", "Labels", "Networks", "Options",
+  "OptionsMap", "PortBindings", "Ports", "Storage", "StorageOpt", "Sysctls", "Tmpfs", "Volumes", "Details",
 ]
 
 /// Members that are pointers in Go: null is `<nil>`, where a null list is `[]`.

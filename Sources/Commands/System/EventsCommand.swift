@@ -59,7 +59,8 @@ enum EventsCommand: Command {
       return values.isEmpty || values.contains(where: test)
     }
     let name = event.attributes.first { $0.0 == "name" }?.1
-    return one("type") { $0 == event.type } && one("event") { $0 == event.action } && one("scope") { $0 == "local" }
+    return one("type") { $0 == event.type } && one("event") { isAction(event.action, $0) }
+      && one("scope") { $0 == "local" }
       && one("container") { event.type == "container" && ($0 == name || (!$0.isEmpty && event.id.hasPrefix($0))) }
       && one("image") { image in
         event.type == "image"
@@ -67,6 +68,11 @@ enum EventsCommand: Command {
           : event.attributes.contains { $0.0 == "image" && isImage($0.1, image) }
       } && one("volume") { _ in false } && one("network") { _ in false } && one("daemon") { _ in false }
       && filter.accepts(labels: event.attributes)
+  }
+
+  /// Those with details behind a colon (`health_status: healthy`, `exec_start: sh`) by their first word as well.
+  private static func isAction(_ action: String, _ wanted: String) -> Bool {
+    action == wanted || action.hasPrefix(wanted + ": ")
   }
 
   /// With a tag or without.

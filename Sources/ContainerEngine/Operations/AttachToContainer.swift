@@ -17,6 +17,9 @@ extension Engine {
     guard state.phase != .paused else {
       throw EngineError(.wrongState, doing, "You cannot attach to a paused container, unpause it first")
     }
+    guard state.phase != .restarting else {
+      throw EngineError(.wrongState, doing, "You cannot attach to a restarting container, wait until it is running")
+    }
     guard let connection = try connection(to: id) else {
       throw EngineError(.wrongState, doing, "its monitor does not answer")
     }

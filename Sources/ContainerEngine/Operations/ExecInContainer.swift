@@ -10,7 +10,9 @@ extension Engine {
   package func execInContainer(_ name: String, _ request: ExecRequest) throws(EngineError) -> RunOutcome {
     let doing = "executing in \(safeText(name))"
     let id = try containers.find(name, doing: doing)
-    guard case .running(let state) = try containers.status(of: id), let program = state.program,
+    let status = try containers.status(of: id)
+    if case .running(let state) = status, state.phase == .restarting { throw Self.restarting(id, doing: doing) }
+    guard case .running(let state) = status, let program = state.program,
       let record = try containers.record(id)
     else {
       throw EngineError(

@@ -21,6 +21,14 @@ extension Engine {
       imageID: record.imageID?.description ?? "", settings: record.settings, image: record.defaults,
       environment: ContainerEnvironment.merged(record, hostname: hostname), hostname: hostname,
       state: inspectedState(status), files: inspectedFiles(record, isRunning: status.isRunning))
+    switch status {
+    case .running(let state): view.restartCount = state.restartCount
+    case .exited(let exit): view.restartCount = exit.restartCount
+    case .lost(let start, _): view.restartCount = start.restartCount
+    case .created: break
+    }
+    view.healthcheck = record.healthcheck ?? record.settings.healthcheck
+    if record.healthcheck != nil { view.state.health = try containers.health(of: id) }
     if record.settings.rootDirectory == nil { view.overlay = try overlayPaths(record) }
     if size { view.sizes = try sizes(of: record) }
     return view.json
@@ -30,7 +38,17 @@ extension Engine {
     switch status {
     case .created: return ContainerInspect.State(status: "created")
     case .running(let state):
-      var view = ContainerInspect.State(status: state.phase == .paused ? "paused" : "running")
+      var view = ContainerInspect.State(
+        status: [.paused, .restarting].contains(state.phase) ? state.phase.rawValue : "running")
+      if let end = state.lastEnd {
+        view.finishedAt = end.finishedAt
+        // That of the run before is nobody's question while the next one lives.
+        if state.phase == .restarting {
+          view.exitCode = Int64(end.code)
+          view.oomKilled = end.oomKilled
+          view.error = end.error
+        }
+      }
       view.pid = Int64(state.program?.pid ?? 0)
       view.startedAt = state.startedAt
       view.effectiveLimits = CgroupPlacement(record: state.cgroup).effectiveLimits

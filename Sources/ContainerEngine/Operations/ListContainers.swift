@@ -17,6 +17,7 @@ extension Engine {
         let status = try containers.status(of: id, mayHaveState: hasState.contains(id))
         guard all || status.isRunning, let record = try containers.record(id) else { continue }
         var summary = ContainerSummary(record, status)
+        if status.isRunning, record.healthcheck != nil { summary.health = try containers.health(of: id)?.status }
         if sizes { summary.sizes = try self.sizes(of: record) }
         summaries.append(summary)
       } catch {
@@ -50,7 +51,11 @@ extension ContainerSummary {
       switch status {
       case .created: .created
       case .running(let running):
-        running.phase == .paused ? .paused(since: running.startedAt) : .running(since: running.startedAt)
+        switch (running.phase, running.lastEnd) {
+        case (.paused, _): .paused(since: running.startedAt)
+        case (.restarting, let end?): .restarting(code: end.code, at: end.finishedAt)
+        default: .running(since: running.startedAt)
+        }
       case .exited(let exit): .exited(code: exit.code, at: exit.finishedAt)
       case .lost: .lost
       }
@@ -79,7 +84,7 @@ extension ContainerSummary {
   fileprivate var isPrunable: Bool {
     switch state {
     case .created, .exited, .lost: true
-    case .running, .paused, .damaged: false
+    case .running, .paused, .restarting, .damaged: false
     }
   }
 }

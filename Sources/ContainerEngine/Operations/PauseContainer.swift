@@ -73,7 +73,15 @@ extension Engine {
     guard case .running(let state) = try containers.status(of: id) else {
       throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) is not running")
     }
+    guard state.phase != .restarting else { throw Self.restarting(id, doing: doing) }
     return state
+  }
+
+  /// What cannot be done while there is no program, in docker's words.
+  static func restarting(_ id: String, doing: String) -> EngineError {
+    EngineError(
+      .wrongState, doing,
+      "container \(Identifier.short(id)) is restarting, wait until the container is running")
   }
 
   private func freezer(of state: ContainerState, doing: String) throws(EngineError) -> ContainerFreezer {

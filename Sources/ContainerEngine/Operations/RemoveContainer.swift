@@ -23,8 +23,9 @@ extension Engine {
           "cannot remove container \"/\(try displayName(id))\": container is running: stop the container before removing or force remove",
           hint: "dhow rm -f \(safeText(name))")
       }
+      try containers.markStopped(id)
       try signalProgram(id, state, SIGKILL, doing: doing)
-      _ = try waitForEnd(id, state, until: nil)
+      try killUntilEnded(id, state, doing: doing)
     }
     if case .lost(_, let survivor?) = status { _ = try during(doing) { try survivor.signal(SIGKILL) } }
     try removeStopped(id, doing: doing)
@@ -37,6 +38,7 @@ extension Engine {
       // The removal says what is wrong.
       guard let id = try? containers.find(name, doing: ""), case .running(let state)? = try? containers.status(of: id)
       else { continue }
+      try? containers.markStopped(id)
       try? signalProgram(id, state, SIGKILL, doing: "")
     }
   }

@@ -53,6 +53,7 @@ extension Engine {
     guard let record = try containers.record(id) else {
       throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
     }
+    try containers.forgetStopped(id)
     if !record.settings.joinsNamespaces { try beginUserNamespace() }
     return try start(record, lock, attach: attach, strictLimits: false, warn: warn)
   }
@@ -65,8 +66,8 @@ extension Engine {
     _ = try startContainer(name, attach: nil, warn: warn)
   }
 
-  /// Starts the program: here with the caller's streams, or in a monitor of its own with `-d` and with a terminal, which
-  /// can be left.
+  /// Starts the program: here with the caller's streams, or in a monitor of its own with `-d`, with a terminal, which
+  /// can be left, and with a restart policy, since the caller is told of the first end as in docker.
   private func start(
     _ record: ContainerRecord, _ lock: HeldLock, attach: AttachRequest?, strictLimits: Bool,
     preserved: PreservedDescriptors = PreservedDescriptors(), warn: (String) -> Void
@@ -84,7 +85,7 @@ extension Engine {
       engine: self, record: record, lock: lock, strictLimits: strictLimits, service: service)
     start.terminalSize = WindowSize(of: STDIN_FILENO)
     // Whoever is not passed signals must survive them, as docker's container does: its monitor is another process.
-    if var local, !record.settings.terminal, local.proxiesSignals {
+    if var local, !record.settings.terminal, local.proxiesSignals, service.isHeard || !record.settings.hasFurtherRuns {
       // A service manager hears its main process only.
       if Shepherd.isNeeded, !service.isHeard {
         // As below.

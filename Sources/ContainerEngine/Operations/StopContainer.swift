@@ -8,9 +8,6 @@ internal import Storage
 /// How `stop` found the container.
 package enum StopOutcome: Equatable, Sendable { case stopped, wasNotRunning }
 
-/// Seconds between the stop signal and SIGKILL when nothing says otherwise, as in docker.
-private let defaultStopTimeout: Int64 = 10
-
 /// Nanoseconds that a monitor gets to clear away after its container's end: one in the foreground may wait for a reader.
 private let monitorPatience: Int64 = 2_000_000_000
 
@@ -20,10 +17,16 @@ package final class StopBatch {
   fileprivate struct Member {
     let name: String
     let id: String
-    let state: ContainerState
+    var state: ContainerState
+    let signal: Int32
     /// When SIGKILL is due (`MonotonicClock`); nil never, or when it was sent.
     var killDue: Int64?
+    /// When to look whether the program heeds the signal at all; nil when that was done.
+    var lookDue: Int64?
   }
+
+  /// A program that has just started gets as long to say which signals it heeds.
+  fileprivate static let lookAfter: Int64 = 1_000_000_000
 
   private let engine: Engine
   private var members: [Member] = []
@@ -33,25 +36,50 @@ package final class StopBatch {
   fileprivate func add(_ member: Member) { members.append(member) }
 
   /// Waits until a container has ended, killing it and others on the way when their time is over.
-  package func wait(for name: String) throws(EngineError) -> StopOutcome {
+  /// - Parameter tell: is given a sentence about a program that does not heed the signal.
+  package func wait(for name: String, tell: (String) -> Void = { _ in }) throws(EngineError) -> StopOutcome {
     guard let index = members.firstIndex(where: { $0.name == name }) else { return .wasNotRunning }
-    let program = try during("stopping \(safeText(name))") { try members[index].state.program?.open() }
-    if let program {
-      while true {
-        try killOverdue()
-        let isOver = try during("stopping \(safeText(name))") {
-          try isReadable(program.raw, members.compactMap(\.killDue).min())
+    let doing = "stopping \(safeText(name))"
+    while true {
+      let program = try during(doing) { try members[index].state.program?.open() }
+      if let program {
+        while true {
+          try killOverdue()
+          lookOverdue(tell)
+          let due = members.flatMap { [$0.killDue, $0.lookDue].compactMap { $0 } }.min()
+          if try during(doing, { try isReadable(program.raw, due) }) { break }
         }
-        if isOver { break }
       }
+      let member = members[index]
+      if try !engine.waitForEnd(member.id, member.state, until: member.killDue) {
+        try engine.signalProgram(member.id, member.state, SIGKILL, doing: doing)
+        _ = try engine.waitForEnd(member.id, member.state, until: nil)
+      }
+      // Its monitor may have been at starting it again when it was told not to.
+      guard case .running(let state) = try engine.containers.status(of: member.id) else { break }
+      members[index].state = state
+      try engine.signalProgram(
+        member.id, state, member.killDue == nil ? SIGKILL : member.signal, doing: doing)
     }
     let member = members.remove(at: index)
-    if try !engine.waitForEnd(member.id, member.state, until: member.killDue) {
-      try engine.signalProgram(member.id, member.state, SIGKILL, doing: "stopping \(safeText(name))")
-      _ = try engine.waitForEnd(member.id, member.state, until: nil)
-    }
     engine.note("stop", container: member.id)
     return .stopped
+  }
+
+  /// Says it when a first process has no handler for the stop signal: the kernel does not deliver it then, and all wait
+  /// for the time-out (signal(7), pid_namespaces(7)).
+  private func lookOverdue(_ tell: (String) -> Void) {
+    let now = MonotonicClock.now
+    for (index, member) in members.enumerated() {
+      guard let due = member.lookDue, due <= now else { continue }
+      members[index].lookDue = nil
+      guard let program = member.state.program, program.ignores(member.signal) else { continue }
+      let signal = SignalName.name(of: member.signal).map { "SIG\($0)" } ?? "signal \(member.signal)"
+      let left = member.killDue.map { " and is killed in \(max(0, ($0 - now + 999_999_999) / 1_000_000_000)) s" } ?? ""
+      tell(
+        "\(safeText(member.name)) ignores \(signal): its first process has no handler for it\(left); "
+          + "--init or a program that handles it helps, or another --stop-signal")
+    }
   }
 
   private func killOverdue() throws(EngineError) {
@@ -65,6 +93,9 @@ package final class StopBatch {
 }
 
 extension Engine {
+  /// Seconds between the stop signal and SIGKILL when nothing says otherwise, as in docker.
+  static let defaultStopTimeout: Int64 = 10
+
   /// Begins to stop containers; each is signalled at once, by `beginStop`.
   package func stopBatch() -> StopBatch { StopBatch(self) }
 
@@ -82,10 +113,15 @@ extension Engine {
     guard let record = try containers.record(id) else { return }
     let word = signal ?? record.settings.stopSignal ?? record.defaults.stopSignal ?? "SIGTERM"
     let number = try signalNumber(word, doing: doing)
-    let seconds = timeout ?? record.settings.stopTimeout ?? defaultStopTimeout
+    let seconds = timeout ?? record.settings.stopTimeout ?? Self.defaultStopTimeout
+    if !record.settings.autoRemove { try containers.markStopped(id) }
     try signalProgram(id, state, number, doing: doing)
-    let killDue = seconds < 0 ? nil : MonotonicClock.now + min(seconds, 1 << 32) * 1_000_000_000
-    batch.add(StopBatch.Member(name: name, id: id, state: state, killDue: killDue))
+    let now = MonotonicClock.now
+    let killDue = seconds < 0 ? nil : now + min(seconds, 1 << 32) * 1_000_000_000
+    batch.add(
+      StopBatch.Member(
+        name: name, id: id, state: state, signal: number, killDue: killDue,
+        lookDue: number == SIGKILL ? nil : now + StopBatch.lookAfter))
   }
 
   /// Sends one container its stop signal and, when it still runs after the time-out, SIGKILL; see `beginStop`.
@@ -103,10 +139,28 @@ extension Engine {
     guard case .running(let state) = try containers.status(of: id) else {
       throw EngineError(.wrongState, doing, "container \(Identifier.short(id)) is not running")
     }
+    let own = try stopSignal(of: id)
+    if number == SIGKILL || number == own { try containers.markStopped(id) }
     note("kill", container: id, [("signal", "\(number)")])
     try signalProgram(id, state, number, doing: doing)
     // After SIGKILL the caller may rely on the container being gone.
-    if number == SIGKILL { _ = try waitForEnd(id, state, until: nil) }
+    if number == SIGKILL { try killUntilEnded(id, state, doing: doing) }
+  }
+
+  private func stopSignal(of id: String) throws(EngineError) -> Int32 {
+    let record = try containers.record(id)
+    return (record?.settings.stopSignal ?? record?.defaults.stopSignal).flatMap(Signals.number) ?? SIGTERM
+  }
+
+  /// Waits for the end of a container that was sent SIGKILL; its monitor may have been at starting it again.
+  func killUntilEnded(_ id: String, _ state: ContainerState, doing: String) throws(EngineError) {
+    var state = state
+    while true {
+      _ = try waitForEnd(id, state, until: nil)
+      guard case .running(let next) = try containers.status(of: id) else { return }
+      state = next
+      try signalProgram(id, state, SIGKILL, doing: doing)
+    }
   }
 
   private func signalNumber(_ text: String, doing: String) throws(EngineError) -> Int32 {
@@ -114,9 +168,13 @@ extension Engine {
     throw EngineError(.invalidInput, doing, "Invalid signal: \(safeText(text))")
   }
 
-  /// A signal to the very process the state names; its being gone already is success.
+  /// A signal to the very process the state names; its being gone already is success. The monitor of a container that
+  /// waits for its next start is told to end instead.
   func signalProgram(_ id: String, _ state: ContainerState, _ number: Int32, doing: String) throws(EngineError) {
-    guard let program = state.program else { return }
+    guard let program = state.program else {
+      if state.phase == .restarting { _ = try during(doing) { try state.monitor.signal(SIGTERM) } }
+      return
+    }
     let resume = try resumption(of: state, id: id, doing: doing)
     _ = try during(doing) { try program.signal(number) }
     try resume?()
@@ -130,11 +188,14 @@ extension Engine {
       // The program's end is seen at once through its descriptor; the monitor's writing follows within moments.
       if let program = try state.program?.open(), try !isReadable(program.raw, deadline) { return false }
       var pause: UInt32 = 200
-      while case .running(let now) = try containers.status(of: id), now.startedAt == state.startedAt {
+      while case .running(let now) = try containers.status(of: id), now.startedAt == state.startedAt,
+        now.phase != .restarting || state.phase == .restarting
+      {
         if let deadline, MonotonicClock.now > deadline + 5_000_000_000 { return false }
         usleep(pause)
         pause = min(pause * 2, 20_000)
       }
+      if try containers.status(of: id).isRunning { return true }
       // The monitor has said how it ended; what it still clears away must not meet a start or a removal that follows.
       if let monitor = try state.monitor.open() {
         _ = try isReadable(monitor.raw, MonotonicClock.now + monitorPatience)

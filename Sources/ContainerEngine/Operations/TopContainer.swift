@@ -9,7 +9,9 @@ extension Engine {
   package func containerProcesses(_ name: String) throws(EngineError) -> [ContainerProcesses.Process] {
     let doing = "listing the processes of \(safeText(name))"
     let id = try containers.find(name, doing: doing)
-    guard case .running(let state) = try containers.status(of: id), let program = state.program else {
+    let status = try containers.status(of: id)
+    if case .running(let state) = status, state.phase == .restarting { throw Self.restarting(id, doing: doing) }
+    guard case .running(let state) = status, let program = state.program else {
       throw EngineError(
         .wrongState, doing, "container \(Identifier.short(id)) is not running", hint: "dhow start \(safeText(name))")
     }

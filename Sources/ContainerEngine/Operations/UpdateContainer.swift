@@ -4,9 +4,12 @@ internal import Runtime
 package import Storage
 
 extension Engine {
-  /// Changes limits of a container: in the kernel when it runs, and for its next starts.
+  /// Changes limits of a container, in the kernel when it runs and for its next starts, and its restart policy, which its
+  /// monitor looks up when its program has ended.
   /// - Throws: `unsupported` when it runs and has no cgroup, or a controller is missing; nothing is changed then.
-  package func updateContainer(_ name: String, _ changes: ResourceLimits) throws(EngineError) {
+  package func updateContainer(_ name: String, _ changes: ResourceLimits, restart: RestartPolicy? = nil)
+    throws(EngineError)
+  {
     let doing = "updating \(safeText(name))"
     let id = try containers.find(name, doing: doing)
     let lock = try containers.lock(id, doing: doing)
@@ -15,10 +18,15 @@ extension Engine {
       throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
     }
     let limits = try Self.merged(record.settings.resources, changes, doing: doing)
-    if case .running(let state) = try containers.status(of: id) {
+    if restart != nil, record.settings.autoRemove {
+      throw EngineError(
+        .invalidInput, doing, "Restart policy cannot be updated because AutoRemove is enabled for the container")
+    }
+    if !changes.isEmpty, case .running(let state) = try containers.status(of: id) {
       try CgroupPlacement(record: state.cgroup).apply(limits, changing: changes, doing: doing)
     }
     record.settings.resources = limits
+    if let restart { record.settings.restart = restart }
     try containers.rewrite(record)
     note("update", record)
   }

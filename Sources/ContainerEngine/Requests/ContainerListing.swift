@@ -21,11 +21,15 @@ package struct ContainerSummary: Sendable {
   package var mounts: [MountRequest]
   /// Bytes of the writable layer and of everything; nil unless asked for.
   package var sizes: (writable: Int64, root: Int64)?
+  /// Of one that runs and is checked.
+  package var health: HealthRecord.Status?
 
   package enum State: Equatable, Sendable {
     case created
     case running(since: Timestamp)
     case paused(since: Timestamp)
+    /// It has ended and will be started again.
+    case restarting(code: Int32, at: Timestamp)
     case exited(code: Int32, at: Timestamp)
     /// It ran and nobody wrote how it ended.
     case lost
@@ -50,12 +54,13 @@ package struct ContainerSummary: Sendable {
     self.mounts = mounts
   }
 
-  /// docker's word for the state: created, running, paused, exited or dead.
+  /// docker's word for the state: created, running, paused, restarting, exited or dead.
   package var stateName: String {
     switch state {
     case .created: "created"
     case .running: "running"
     case .paused: "paused"
+    case .restarting: "restarting"
     case .exited, .lost: "exited"
     case .damaged: "dead"
     }

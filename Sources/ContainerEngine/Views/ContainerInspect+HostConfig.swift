@@ -11,7 +11,9 @@ extension ContainerInspect {
     object["LxcConf"] = []
     object["NetworkMode"] = .string(settings.network.isEmpty ? "none" : settings.network)
     object["PortBindings"] = [:]
-    object["RestartPolicy"] = ["Name": "no", "MaximumRetryCount": 0]
+    object["RestartPolicy"] = [
+      "Name": .string(settings.restart.name.rawValue), "MaximumRetryCount": .integer(settings.restart.maximumRetries),
+    ]
     object["AutoRemove"] = .bool(settings.autoRemove)
     object["VolumeDriver"] = ""
     object["VolumesFrom"] = .null

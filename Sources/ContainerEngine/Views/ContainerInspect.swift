@@ -23,6 +23,8 @@ package struct ContainerInspect {
   package var hostname: String
   package var state: State
   package var restartCount: Int64 = 0
+  /// The one in force, or `["NONE"]`.
+  package var healthcheck: Healthcheck?
   package var files: Files
   package var overlay: Overlay?
   package var maskedPaths: [String] = []
@@ -33,8 +35,9 @@ package struct ContainerInspect {
   package var effectiveLimits: ResourceLimits?
 
   package struct State {
-    /// `created`, `running`, `paused`, `exited`.
+    /// `created`, `running`, `paused`, `restarting`, `exited`.
     package var status: String
+    package var health: HealthRecord?
     package var pid: Int64 = 0
     package var exitCode: Int64 = 0
     package var error = ""
@@ -127,17 +130,35 @@ package struct ContainerInspect {
 
   private var stateJSON: JSON {
     var object: JSON = [
-      "Status": .string(state.status), "Running": .bool(state.status == "running" || state.status == "paused"),
-      "Paused": .bool(state.status == "paused"), "Restarting": false, "OOMKilled": .bool(state.oomKilled),
+      "Status": .string(state.status), "Running": .bool(["running", "paused", "restarting"].contains(state.status)),
+      "Paused": .bool(state.status == "paused"), "Restarting": .bool(state.status == "restarting"),
+      "OOMKilled": .bool(state.oomKilled),
       "Dead": false, "Pid": .integer(state.pid), "ExitCode": .integer(state.exitCode), "Error": .string(state.error),
       "StartedAt": .string(state.startedAt?.rfc3339 ?? Timestamp.goZero),
       "FinishedAt": .string(state.finishedAt?.rfc3339 ?? Timestamp.goZero),
     ]
+    if let health = state.health, case .object(var members) = object {
+      members["Health"] = healthJSON(health)
+      object = .object(members)
+    }
     if let limits = state.effectiveLimits, case .object(var members) = object {
       members["EffectiveLimits"] = effectiveJSON(limits)
       object = .object(members)
     }
     return object
+  }
+
+  private func healthJSON(_ health: HealthRecord) -> JSON {
+    let entries = health.entries.map { entry -> JSON in
+      [
+        "Start": .string(entry.start.rfc3339), "End": .string(entry.end.rfc3339),
+        "ExitCode": .integer(Int64(entry.exitCode)), "Output": .string(entry.output),
+      ]
+    }
+    return [
+      "Status": .string(health.status.rawValue), "FailingStreak": .integer(health.failingStreak),
+      "Log": .array(entries),
+    ]
   }
 
   /// Under HostConfig's names, null for what has no limit: HostConfig itself says what was asked for.
@@ -178,7 +199,7 @@ package struct ContainerInspect {
     object["Labels"] = labels
     if let signal = settings.stopSignal ?? image.stopSignal { object["StopSignal"] = .string(signal) }
     if let timeout = settings.stopTimeout { object["StopTimeout"] = .integer(timeout) }
-    if let healthcheck = image.healthcheck { object["Healthcheck"] = healthcheck.json }
+    if let healthcheck { object["Healthcheck"] = healthcheck.json }
     if let shell = image.shell { object["Shell"] = JSON(shell) }
     object["CpuShares"] = .integer(settings.resources.cpuShares ?? 0)
     object["Cpuset"] = .string(settings.resources.cpusetCPUs ?? "")

@@ -16,6 +16,8 @@ final class AttachPeer {
   private(set) var wantsOutput = false
   private(set) var sendsInput = false
   private(set) var waits = false
+  /// Only the end that nothing follows counts.
+  private(set) var waitsForLast = false
   /// It said that its leaving is no end of input.
   private(set) var leaves = false
   private(set) var isGone = false
@@ -102,7 +104,9 @@ final class AttachPeer {
     case .attach:
       let flags = AttachProtocol.AttachFlags(rawValue: payload.first ?? 0)
       attach(output: flags.contains(.output), input: flags.contains(.input))
-    case .wait: waits = true
+    case .wait:
+      waits = true
+      waitsForLast = payload.first == 1
     case .input:
       creditOwed += payload.count
       // More than the window is a peer that does not keep the protocol.
@@ -113,9 +117,13 @@ final class AttachPeer {
       let size = WindowSize(rows: AttachProtocol.number(payload, at: 0), columns: AttachProtocol.number(payload, at: 2))
       monitor.resize(size)
     case .detach: leaves = true
+    case .check: monitor.check(for: self)
     default: break
     }
   }
+
+  /// It has been told of the end it waited for: nothing more is sent to it.
+  func release() { (wantsOutput, sendsInput, waits) = (false, false, false) }
 
   /// The peer has gone, or is given up.
   func leave() {

@@ -74,7 +74,8 @@ package final class Monitor {
   static let stallNanoseconds: Int64 = 30_000_000_000
 
   let plan: MonitorPlan
-  let loop: EventLoop
+  /// For what else its process has to do in time.
+  package let loop: EventLoop
   private let scratch: ScratchBuffer
   private let log: LogWriter?
   private var directoryGuard: RuntimeDirectoryGuard?
@@ -92,6 +93,11 @@ package final class Monitor {
   private var status: ExitStatus?
   private var isHolding = false
   private var stallDeadline: Int?
+  /// Somebody told this process to end: the program is not started again.
+  package private(set) var isToEnd = false
+
+  /// Checks the container's health now and answers the exit code of the check; nil when it has none.
+  package var checkHealth: ((@escaping (Int32) -> Void) -> Void)?
 
   /// Everything that must exist before the container starts: signals are held back from here on, the lock is taken, the
   /// socket listens, the pipes are made.
@@ -124,37 +130,96 @@ package final class Monitor {
   /// Serves the container until it has ended and all have their output.
   /// - Parameters:
   ///   - process: PID 1 of the container, a child of this process, with a terminal exactly when the plan has one.
+  ///   - keeper: starts the program again; nil when its first end is the last.
   ///   - finish: writes the exit record and cleans up; called once, after the log is complete and before anybody is
   ///     told.
-  /// - Returns: how PID 1 ended.
+  /// - Returns: how PID 1 ended the last time.
   package func run(
-    _ process: consuming LaunchedProcess, finish: (ExitStatus) -> Void
+    _ process: consuming LaunchedProcess, keeper: ProgramKeeper? = nil, finish: (ExitStatus) -> Void
   ) throws(EngineError) -> ExitStatus {
     let terminal = process.terminal >= 0 ? OwnedDescriptor(owning: process.terminal) : nil
-    return try run(pid: process.pid, pidfd: process.pidfd, terminal: terminal, finish: finish)
+    return try run(pid: process.pid, pidfd: process.pidfd, terminal: terminal, keeper: keeper, finish: finish)
   }
 
   /// As above, for a process that is described by its parts.
   func run(
     pid: Int32, pidfd: consuming OwnedDescriptor, terminal: consuming OwnedDescriptor?,
-    finish: (ExitStatus) -> Void
+    keeper: ProgramKeeper? = nil, finish: (ExitStatus) -> Void
   ) throws(EngineError) -> ExitStatus {
-    self.pid = pid
+    let last: ExitStatus
     do throws(SystemError) {
       try local?.shepherd?.bind()
-      try connectStreams(terminal)
-      try watchProcess(pidfd)
+      connectOutput()
+      try begin(pid, pidfd, terminal)
+      if let signals = signals?.raw {
+        try loop.watch(signals, .readable) { [unowned self] _ in self.passSignals() }
+      }
       directoryGuard?.beginWatching()
       loop.onIdle = { [unowned self] in self.releaseMemory() }
-      while status == nil {
-        try loop.runOnce()
-        endRound()
+      var ended = try serveUntilEnd()
+      while let delay = keeper?.delay(ended) {
+        tellEnd(ended)
+        guard let next = try keeper?.again(after: delay, in: self) else { break }
+        switch consume next {
+        case .process(let process):
+          let terminal = process.terminal >= 0 ? OwnedDescriptor(owning: process.terminal) : nil
+          try begin(process.pid, process.pidfd, terminal)
+          ended = try serveUntilEnd()
+        case .failure(let status): ended = status
+        }
       }
+      last = ended
     } catch { throw error.engineError("watching the container") }
-    guard let status else { throw EngineError(.internal, "watching the container", "it ended without a status") }
-    end(status, finish)
-    return status
+    end(last, finish)
+    return last
   }
+
+  /// Connects a program that has just been started.
+  private func begin(
+    _ pid: Int32, _ pidfd: consuming OwnedDescriptor, _ terminal: consuming OwnedDescriptor?
+  ) throws(SystemError) {
+    self.pid = pid
+    status = nil
+    try connectStreams(terminal)
+    processDescriptor = pidfd.take()
+    try loop.watch(processDescriptor, .readable) { [unowned self] _ in self.reap() }
+  }
+
+  /// Serves a program until it has ended and all it wrote is passed on.
+  private func serveUntilEnd() throws(SystemError) -> ExitStatus {
+    while true {
+      try loop.runOnce()
+      endRound()
+      if let status {
+        disconnect()
+        return status
+      }
+    }
+  }
+
+  /// Serves those who are connected while no program runs; shorter when this process is told to end.
+  func serve(nanoseconds: Int64) throws(SystemError) {
+    var isOver = false
+    let deadline = loop.after(nanoseconds: nanoseconds) { isOver = true }
+    while !isOver, !isToEnd {
+      try loop.runOnce()
+      endRound()
+    }
+    loop.cancel(deadline: deadline)
+  }
+
+  /// What becomes the streams of the next program.
+  func renewStreams() throws(SystemError) {
+    if !plan.hasTerminal { pipes = try ProgramPipes(openStdin: plan.stdin != .closed) }
+  }
+
+  /// Sends a signal to the program; one that has ended gets none.
+  package func signal(_ number: Int32) {
+    if processDescriptor >= 0 { _ = dhow_pidfd_send_signal(processDescriptor, number) }
+  }
+
+  /// Whether any process of the last program is still being waited for.
+  package var hasProgram: Bool { processDescriptor >= 0 }
 
   /// errno of a write to our own stdout that failed, other than that its reader has gone.
   package var outputFailure: Int32? {
@@ -162,11 +227,14 @@ package final class Monitor {
     return nil
   }
 
-  private func connectStreams(_ terminal: consuming OwnedDescriptor?) throws(SystemError) {
+  private func connectOutput() {
     if local?.stdout == true {
       localOut = OutputPort(STDOUT_FILENO, loop: loop, watchesReader: local?.shepherd != nil)
     }
     if local?.stderr == true { localErr = OutputPort(STDERR_FILENO, loop: loop) }
+  }
+
+  private func connectStreams(_ terminal: consuming OwnedDescriptor?) throws(SystemError) {
     let deliver: (OutputStream, UnsafeRawBufferPointer) -> Void = { [unowned self] in self.output($0, $1) }
     if let master = terminal {
       let source = try OutputSource(
@@ -198,13 +266,6 @@ package final class Monitor {
     }
   }
 
-  private func watchProcess(_ pidfd: consuming OwnedDescriptor) throws(SystemError) {
-    processDescriptor = pidfd.take()
-    try loop.watch(processDescriptor, .readable) { [unowned self] _ in self.reap() }
-    guard let signals = signals?.raw else { return }
-    try loop.watch(signals, .readable) { [unowned self] _ in self.passSignals() }
-  }
-
   private func forgetProcess() {
     guard processDescriptor >= 0 else { return }
     loop.forget(processDescriptor)
@@ -221,15 +282,17 @@ package final class Monitor {
   }
 
   private func passSignals() {
-    guard let signals = signals?.raw, processDescriptor >= 0 else { return }
+    guard let signals = signals?.raw else { return }
     var origin: Int32 = 0
     while true {
       let signal = dhow_read_signal(signals, &origin)
       if signal < 0 { return }
       if local != nil {
-        _ = dhow_pidfd_send_signal(processDescriptor, signal)
+        if [SIGTERM, SIGINT, SIGQUIT, SIGHUP].contains(signal) { isToEnd = true }
+        self.signal(signal)
       } else if signal == SIGTERM {
-        _ = dhow_pidfd_send_signal(processDescriptor, plan.stopSignal)
+        isToEnd = true
+        self.signal(plan.stopSignal)
       }
     }
   }
@@ -290,13 +353,31 @@ package final class Monitor {
     dhow_trim_memory()
   }
 
-  /// The container has ended: everything it wrote is passed on, the record is written, then all are told.
-  private func end(_ status: ExitStatus, _ finish: (ExitStatus) -> Void) {
+  /// The program has ended: everything it wrote is passed on.
+  private func disconnect() {
     forgetProcess()
     localInput?.stop()
+    localInput = nil
     for source in sources { source.drain() }
     sources = []
     sink = nil
+    isHolding = false
+    if let stallDeadline { loop.cancel(deadline: stallDeadline) }
+    stallDeadline = nil
+    log?.flush()
+  }
+
+  /// The program has ended and will be started again: those who are attached to it or wait for it are told, as docker
+  /// does; who follows the log stays.
+  private func tellEnd(_ status: ExitStatus) {
+    for peer in peers where peer.wantsOutput || peer.sendsInput || (peer.waits && !peer.waitsForLast) {
+      peer.send(.exit, status.framePayload)
+      peer.release()
+    }
+  }
+
+  /// The container has ended: the record is written, then all are told.
+  private func end(_ status: ExitStatus, _ finish: (ExitStatus) -> Void) {
     log?.close()
     // From here on the directory may be removed.
     directoryGuard?.stopWatching()
@@ -373,6 +454,12 @@ extension Monitor {
 
   func resize(_ size: WindowSize) {
     if plan.hasTerminal, let master = sources.first { size.apply(to: master.terminal) }
+  }
+
+  /// A client asked for a check of the container's health.
+  func check(for peer: AttachPeer) {
+    let answer: (Int32) -> Void = { [weak peer] in peer?.send(.checked, AttachProtocol.littleEndian($0)) }
+    if let checkHealth { checkHealth(answer) } else { answer(-1) }
   }
 
   func peerLeft(_ peer: AttachPeer) {

@@ -21,7 +21,7 @@ enum AttachProtocol {
     case hello = 1
     /// Client: flags (1 byte: 1 wants output, 2 sends input), the container's output from now on.
     case attach = 2
-    /// Client: send `exit` when the container has ended.
+    /// Client: send `exit` when the program has ended; with a byte 1, when it has ended and is not started again.
     case wait = 3
     /// Client: bytes for stdin.
     case input = 4
@@ -31,6 +31,8 @@ enum AttachProtocol {
     case resize = 6
     /// Client: it leaves, and its leaving is no end of stdin.
     case detach = 7
+    /// Client: check the container's health now.
+    case check = 8
     /// Monitor: bytes of stdout or stderr.
     case stdout = 16
     case stderr = 17
@@ -40,6 +42,8 @@ enum AttachProtocol {
     case exit = 19
     /// Monitor: it gives this client up, with one sentence for people.
     case dropped = 20
+    /// Monitor: the exit code of the check that was asked for (4 bytes), -1 for none.
+    case checked = 21
   }
 
   struct HelloFlags: OptionSet {

@@ -1,4 +1,5 @@
 package import Basics
+internal import OCI
 
 extension ContainerSettings {
   /// The settings as a record keeps them: only what was asked for.
@@ -37,6 +38,10 @@ extension ContainerSettings {
     if logDriver != "json-file" { builder.set("logDriver", logDriver) }
     builder.set("logOptions", logOptions)
     builder.set("autoRemove", autoRemove)
+    if restart.name != .no { builder.set("restart", restart.text) }
+    builder.set("healthcheck", healthcheck?.json)
+    if healthAction != .none { builder.set("healthAction", healthAction.rawValue) }
+    builder.set("timeout", timeout)
     if !resources.isEmpty { builder.set("resources", resources.json) }
     builder.set("oomScoreAdjustment", oomScoreAdjustment)
     builder.set("rootDirectory", rootDirectory.map { ["path": .string($0.path), "overlay": .bool($0.overlay)] })
@@ -97,6 +102,16 @@ extension ContainerSettings {
     logDriver = try fields.optionalString("logDriver") ?? "json-file"
     logOptions = try fields.pairs("logOptions")
     autoRemove = try fields.bool("autoRemove")
+    if let text = try fields.optionalString("restart") {
+      guard let policy = RestartPolicy(text) else { throw fields.failure("restart", "is no restart policy") }
+      restart = policy
+    }
+    healthcheck = try fields.fields("healthcheck").map { (fields) throws(JSONShapeError) in try Healthcheck(fields) }
+    if let text = try fields.optionalString("healthAction") {
+      guard let action = HealthAction(rawValue: text) else { throw fields.failure("healthAction", "is unknown") }
+      healthAction = action
+    }
+    timeout = try fields.optionalInteger("timeout")
     if let limits = try fields.fields("resources") { resources = try ResourceLimits(limits) }
     oomScoreAdjustment = try fields.optionalInteger("oomScoreAdjustment")
     if let root = try fields.fields("rootDirectory") {

@@ -1,3 +1,5 @@
+package import OCI
+
 /// What the user asked of a container with the flags of `run` and `create`, complete and checked, without the image's
 /// defaults merged in. It is a pure value: the command line makes it, the record keeps it, `RuntimeSpecBuilder` reads it.
 /// What is nil or empty was not asked for.
@@ -61,6 +63,12 @@ package struct ContainerSettings: Sendable {
   package var logDriver = "json-file"
   package var logOptions: [(String, String)] = []
   package var autoRemove = false
+  package var restart = RestartPolicy()
+  /// `--health-…`: what is 0 or empty is the image's; `["NONE"]` after `--no-healthcheck`; nil: all is the image's.
+  package var healthcheck: Healthcheck?
+  package var healthAction = HealthAction.none
+  /// `--timeout`: seconds a run may last; nil for ever.
+  package var timeout: Int64?
   package var resources = ResourceLimits()
   package var oomScoreAdjustment: Int64?
   /// `--rootfs`: a directory of the host instead of an image.

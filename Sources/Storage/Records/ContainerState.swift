@@ -10,6 +10,8 @@ package struct ContainerState: Equatable, Sendable {
     case created
     case running
     case paused
+    /// The program has ended and will be started again.
+    case restarting
   }
 
   package var bootID: String
@@ -23,6 +25,8 @@ package struct ContainerState: Equatable, Sendable {
   package var execIDs: [String]
   /// The container's cgroup, as `CgroupPlacement.record` writes it; empty without one.
   package var cgroup: [String]
+  /// How the run before this one ended, nil in the first; while `restarting`, how this one has.
+  package var lastEnd: ExitRecord?
   /// Members of others, kept on a rewrite.
   package var otherMembers = JSONObject()
 
@@ -42,7 +46,7 @@ package struct ContainerState: Equatable, Sendable {
 
   private static let ownMembers: Set<String> = [
     "version", "bootID", "monitorPid", "monitorStart", "pid", "pidStart", "status", "startedAt", "restartCount",
-    "execIDs", "cgroup",
+    "execIDs", "cgroup", "lastEnd",
   ]
 
   /// - Throws: `JSONShapeError` for a damaged record.
@@ -58,6 +62,7 @@ package struct ContainerState: Equatable, Sendable {
       phase: phase, startedAt: Timestamp(nanoseconds: try fields.integer("startedAt")),
       restartCount: try fields.optionalInteger("restartCount") ?? 0, execIDs: try fields.strings("execIDs"),
       cgroup: try fields.strings("cgroup"))
+    lastEnd = try fields.fields("lastEnd").map { (fields) throws(JSONShapeError) in try ExitRecord(fields) }
     otherMembers = JSONObject(fields.object.members.filter { !Self.ownMembers.contains($0.name) })
   }
 
@@ -72,6 +77,7 @@ package struct ContainerState: Equatable, Sendable {
     builder.set("restartCount", restartCount == 0 ? nil : restartCount)
     builder.set("execIDs", execIDs)
     builder.set("cgroup", cgroup)
+    builder.set("lastEnd", lastEnd?.json)
     for member in otherMembers.members { builder.set(member.name, member.value) }
     return builder.json
   }
