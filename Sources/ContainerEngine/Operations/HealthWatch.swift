@@ -101,6 +101,7 @@ final class HealthWatch {
     answer(finding.exitCode)
     guard health.status != before else { return }
     container.engine.note("health_status: \(health.status.rawValue)", container.record)
+    if health.status == .healthy, container.service.mode == .healthy { container.service.tell("READY=1") }
     if health.status == .unhealthy { act() }
   }
 
