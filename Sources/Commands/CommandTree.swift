@@ -101,6 +101,7 @@ package enum CommandTree {
       CommandEntry("stop", StopCommand.self),
       CommandEntry("tag", TagCommand.self),
       CommandEntry("top", TopCommand.self),
+      CommandEntry("unit", UnitCommand.self),
       CommandEntry("unpause", UnpauseCommand.self),
       CommandEntry("unshare", UnshareCommand.self),
       CommandEntry("untag", UntagCommand.self),
@@ -115,6 +116,10 @@ package enum CommandTree {
       CommandEntry("container", .noun(summary: "Manage containers", verbs: { container })),
       CommandEntry("healthcheck", .noun(summary: "Check the health of containers", verbs: { healthcheck })),
       CommandEntry("image", .noun(summary: "Manage images", verbs: { image })),
+      CommandEntry(
+        "generate",
+        .noun(
+          summary: "Write what other programs read", verbs: { [CommandEntry("systemd", GenerateSystemdCommand.self)] })),
       CommandEntry("registry", .noun(summary: "Serve images to others", verbs: { serving })),
       CommandEntry("snapshot", .noun(summary: "Manage snapshots of containers", verbs: { snapshot })),
       CommandEntry("manifest", .noun(summary: "Manage image manifests and manifest lists", verbs: { manifest })),

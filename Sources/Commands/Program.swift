@@ -111,7 +111,8 @@ package struct Program {
       {
         return wrongCount(complaint, path, description, globals)
       }
-      let invocation = Invocation(program: name, path: path, globals: globals, output: output, errors: errors)
+      var invocation = Invocation(program: name, path: path, globals: globals, output: output, errors: errors)
+      invocation.words = Array(words)
       return try C.run(options, parsed.operands, invocation)
     } catch let error as ArgumentError {
       return showUsageError(error, path, description.usage, globals)

@@ -78,7 +78,9 @@ struct ServiceTests {
       let script =
         "/host/probe notify STATUS=warm READY=1 'MAINPID=1\nSTATUS=last' FDSTORE=1 NOTIFYACCESS=all; exec sleep 100"
       let service = try store.start(
-        ["run", "--rm", "--init", "--name", "cc", "-u", "1000", "-v", folder + ":/host", "busybox", "sh", "-c", script],
+        [
+          "run", "--rm", "--init", "--name", "cc", "-u", "1000", "-v", folder + ":/host", "busybox", "sh", "-c", script,
+        ],
         environment: ["NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "9000000"])
       #expect(manager.hears("READY=1", from: service.pid))
       #expect(manager.hears("STATUS=last"))
@@ -99,13 +101,15 @@ struct ServiceTests {
       #expect(manager.messages() == ["READY=1"])
       try store.dhow(["run", "--rm", "--sdnotify=ignore"] + look, environment: environment)
       #expect(manager.messages() == ["READY=1"])
-      try store.must("run", "-d", "--name", "cc", "--sdnotify=conmon", "busybox", "sleep", "100", environment: environment)
+      try store.must(
+        "run", "-d", "--name", "cc", "--sdnotify=conmon", "busybox", "sleep", "100", environment: environment)
       let messages = manager.messages()
       #expect(messages.count == 3 && messages[1].hasPrefix("MAINPID=") && messages[2] == "READY=1", "\(messages)")
       let main = Int32(messages[1].dropFirst("MAINPID=".count)) ?? 0
       #expect(main > 0 && kill(main, 0) == 0)
       try store.must("rm", "-f", "cc")
-      #expect(try store.dhow("run", "--sdnotify=whenever", "busybox").err.contains("container, conmon, healthy or ignore"))
+      #expect(
+        try store.dhow("run", "--sdnotify=whenever", "busybox").err.contains("container, conmon, healthy or ignore"))
     }
   }
 

@@ -1,5 +1,6 @@
 internal import Basics
 internal import ContainerEngine
+internal import Storage
 
 /// `create`: makes a container and prints its id; `start` runs it.
 enum CreateCommand: Command {
@@ -12,7 +13,8 @@ enum CreateCommand: Command {
   static var refusedFlags: [Flag<ContainerOptions>] { ContainerFlags.refused }
 
   static func run(_ options: ContainerOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
-    let request = try options.request(operands: operands)
+    var request = try options.request(operands: operands)
+    request.settings.creation = UnitWords.kept(invocation.words)
     for warning in options.warnings { invocation.showWarning(warning) }
     let container = try invocation.engine().createContainer(request) {
       invocation.pullObserver(isQuiet: options.isQuiet)

@@ -14,7 +14,8 @@ enum RunCommand: Command {
   static var refusedFlags: [Flag<ContainerOptions>] { ContainerFlags.refused }
 
   static func run(_ options: ContainerOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
-    let request = try options.request(operands: operands)
+    var request = try options.request(operands: operands)
+    request.settings.creation = UnitWords.kept(invocation.words)
     let attach = options.detached ? nil : options.attach.request(openStdin: request.settings.openStdin)
     if let attach,
       let refusal = invocation.terminalComplaint(terminal: request.settings.terminal, stdin: attach.stdin)

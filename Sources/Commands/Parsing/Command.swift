@@ -89,6 +89,8 @@ package struct Invocation {
   package var globals: GlobalOptions
   package var output: Output
   package var errors: Output
+  /// Everything after the command's own words, as typed.
+  package var words: [String] = []
 
   package init(program: ProgramName, path: [String], globals: GlobalOptions, output: Output, errors: Output) {
     self.program = program

@@ -7,7 +7,9 @@ internal import Storage
 extension Engine {
   /// What an image changed of another one's files, or of its own below its topmost layer: `A`, `C` or `D` and the path.
   /// Only layers that the two do not share are read.
-  package func diffImages(_ name: String, against other: String?) throws(EngineError) -> [(kind: Character, path: String)] {
+  package func diffImages(_ name: String, against other: String?) throws(EngineError) -> [(
+    kind: Character, path: String
+  )] {
     let doing = "comparing \(safeText(name))"
     // The layers may not go while they are read.
     let content = try StoreLock.acquire(.content, in: directory, shared: true)

@@ -2,9 +2,18 @@ package import Basics
 internal import LinuxKernel
 internal import OCI
 internal import Runtime
-internal import Storage
+package import Storage
 
 extension Engine {
+  /// A container's record.
+  package func containerRecord(_ name: String, doing: String) throws(EngineError) -> ContainerRecord {
+    let id = try containers.find(name, doing: doing)
+    guard let record = try containers.record(id) else {
+      throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
+    }
+    return record
+  }
+
   /// docker's `inspect` of one container (Engine API 1.50, with the older members the founding documents show).
   /// - Parameter size: also adds up the bytes of the container's files, which reads them all.
   package func inspectContainer(_ name: String, size: Bool) throws(EngineError) -> JSON {

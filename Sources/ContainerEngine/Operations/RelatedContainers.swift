@@ -60,9 +60,12 @@ extension Engine {
     var settings = record.settings
     settings.resources = try Self.merged(settings.resources, changes, doing: doing)
     settings.pidFile = nil
+    settings.creation = []
     let source = record.imageID?.description ?? record.image
     var request = ContainerRequest(image: image ?? source, settings: settings)
-    if let newName { request.name = newName } else {
+    if let newName {
+      request.name = newName
+    } else {
       request.name = try freeName(record.name + "-clone", doing: doing)
     }
     request.pull = .never

@@ -128,6 +128,7 @@ extension Engine {
     copy.created = .now
     copy.settings.autoRemove = false
     copy.settings.pidFile = nil
+    copy.settings.creation = []
     _ = try draft.publish(copy)
     _ = consume content
     return copy.id

@@ -53,6 +53,7 @@ extension ContainerSettings {
     builder.set("timezone", timezone)
     builder.set("notification", notification)
     builder.set("requires", requires)
+    builder.set("creation", creation)
     return builder.json
   }
 
@@ -125,6 +126,7 @@ extension ContainerSettings {
     timezone = try fields.optionalString("timezone")
     notification = try fields.optionalString("notification")
     requires = try fields.strings("requires")
+    creation = try fields.strings("creation")
   }
 
   private mutating func readNamespaces(_ fields: JSONFields) throws(JSONShapeError) {

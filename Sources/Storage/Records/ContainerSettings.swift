@@ -87,6 +87,8 @@ package struct ContainerSettings: Sendable {
   package var notification: String?
   /// `--requires`: names or ids of containers that are started before.
   package var requires: [String] = []
+  /// The words after `run` or `create`, for `generate systemd --new`; empty when they may not be kept.
+  package var creation: [String] = []
 
   package init() {}
 }
