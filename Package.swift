@@ -106,7 +106,8 @@ let package = Package(
       goldens: ["Goldens"]),
     tests(
       "IntegrationTests",
-      ["TestSupport", "Basics", "OCI", "LinuxKernel", "HTTP", "dhow", "host-probe", "registry-double"]),
+      ["TestSupport", "Basics", "OCI", "LinuxKernel", "HTTP", "dhow", "host-probe", "registry-double"],
+      goldens: ["Dockerfiles"]),
   ],
   swiftLanguageModes: [.v6]
 )
