@@ -7,7 +7,6 @@ extension CommandTree {
       CommandEntry("buildx", .later(building)),
       CommandEntry("network", .later("--network none, host and container:NAME work")),
       CommandEntry("port", .later("published ports come with networks")),
-      CommandEntry("volume", .later("use a bind mount, -v /HOST/DIR:/DIR")),
       CommandEntry("compose", .later(nothing)),
       CommandEntry("context", .later(nothing)),
       CommandEntry("checkpoint", .later(nothing)),

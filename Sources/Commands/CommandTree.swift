@@ -124,6 +124,7 @@ package enum CommandTree {
       CommandEntry("snapshot", .noun(summary: "Manage snapshots of containers", verbs: { snapshot })),
       CommandEntry("manifest", .noun(summary: "Manage image manifests and manifest lists", verbs: { manifest })),
       CommandEntry("system", .noun(summary: "Manage the store and this host", verbs: { system })),
+      CommandEntry("volume", .noun(summary: "Manage volumes", verbs: { volume })),
     ]
   }
 
@@ -213,6 +214,23 @@ package enum CommandTree {
       CommandEntry("prune", SystemPruneCommand.self),
       CommandEntry("reset", ResetCommand.self),
     ] + systemLater
+  }
+
+  static var volume: [CommandEntry] {
+    [
+      CommandEntry("create", VolumeCreateCommand.self),
+      CommandEntry("exists", VolumeExistsCommand.self),
+      CommandEntry("export", VolumeExportCommand.self),
+      CommandEntry("import", VolumeImportCommand.self),
+      CommandEntry("inspect", VolumeInspectCommand.self),
+      CommandEntry("ls", VolumeListCommand.self, "list"),
+      CommandEntry("mount", VolumeMountCommand.self),
+      CommandEntry("prune", VolumePruneCommand.self),
+      CommandEntry("rm", VolumeRemoveCommand.self, "remove"),
+      CommandEntry("reload", .never("there are no plugins whose volumes could be read again")),
+      CommandEntry("unmount", .never("a volume's files are where `volume mount` says; nothing was mounted")),
+      CommandEntry("update", .never("cluster volumes alone can be updated, and there is no cluster")),
+    ]
   }
 
   static var hidden: [CommandEntry] {

@@ -98,6 +98,8 @@ package struct RuntimeSpec: Equatable, Sendable {
     package var source: String
     /// The words of mount(8) that the specification lists; the rest is data for the file system.
     package var options: [String]
+    /// Not of the specification: a start fails when a component of the source's path is a link.
+    package var refusesLinks = false
 
     package init(destination: String, type: String, source: String, options: [String] = []) {
       self.destination = destination

@@ -74,6 +74,10 @@ package enum StatePath {
   package static func volume(_ name: String) -> String { "volumes/\(name)" }
   package static func volumeRecord(_ name: String) -> String { "volumes/\(name)/record.json" }
   package static func volumeData(_ name: String) -> String { "volumes/\(name)/data" }
+  /// There once a container has had the volume.
+  package static func volumeUsed(_ name: String) -> String { "volumes/\(name)/used" }
+  /// There while what an image has is copied into the volume.
+  package static func volumeCopying(_ name: String) -> String { "volumes/\(name)/copying" }
   package static func volumeLock(_ name: String) -> String { "volumes/\(name)/lock" }
 
   package static let staging = "staging"
@@ -111,6 +115,8 @@ package enum StatePath {
     package static let work = "work"
     /// What the writable layer can be rolled back to.
     package static let snapshots = "snapshots.json"
+    /// What was changed in mounts with `:O` since the last start.
+    package static let overlays = "overlays"
     package static let log = "container.log"
     /// There when somebody stopped or killed the container since its last start: its restart policy rests.
     package static let stopped = "stopped"

@@ -1,42 +1,6 @@
 package import Basics
+internal import Glibc
 package import LinuxKernel
-
-/// A volume: a directory of data that outlives containers.
-package struct VolumeRecord: Sendable {
-  package static let version: Int64 = 1
-
-  package var name: String
-  package var created: Timestamp
-  package var labels: [(String, String)]
-  /// Made for one container by an image's VOLUME or a mount without a name, and removed with it on request.
-  package var isAnonymous: Bool
-
-  package init(name: String, created: Timestamp, labels: [(String, String)] = [], isAnonymous: Bool = false) {
-    self.name = name
-    self.created = created
-    self.labels = labels
-    self.isAnonymous = isAnonymous
-  }
-
-  /// - Throws: `JSONShapeError` for a damaged record.
-  package init(_ fields: JSONFields) throws(JSONShapeError) {
-    let name = try fields.string("name")
-    guard Identifier.isName(name) else { throw fields.failure("name", "is no volume name") }
-    self.init(
-      name: name, created: Timestamp(nanoseconds: try fields.integer("created")), labels: try fields.pairs("labels"),
-      isAnonymous: try fields.bool("anonymous"))
-  }
-
-  package var json: JSON {
-    var builder = JSONBuilder()
-    builder.set("version", Self.version)
-    builder.set("name", name)
-    builder.set("created", created.nanoseconds)
-    builder.set("labels", labels)
-    builder.set("anonymous", isAnonymous)
-    return builder.json
-  }
-}
 
 /// The volumes: `volumes/NAME/` with a record and the data.
 package struct VolumeStore {
@@ -45,7 +9,11 @@ package struct VolumeStore {
   package init(_ directory: StateDirectory) { self.directory = directory }
 
   /// Makes a volume; one of that name that exists already is answered as it is, as docker does.
-  package func create(_ record: VolumeRecord) throws(EngineError) -> VolumeRecord {
+  /// - Parameter durable: false for a container that removes itself and it.
+  /// - Returns: the volume, and whether it was made now.
+  package func create(
+    _ record: VolumeRecord, durable: Bool = true
+  ) throws(EngineError) -> (record: VolumeRecord, isNew: Bool) {
     let doing = "creating volume \(safeText(record.name))"
     guard Identifier.isName(record.name) else {
       throw EngineError(
@@ -53,20 +21,20 @@ package struct VolumeStore {
         "\"\(safeText(record.name))\" includes invalid characters for a local volume name, "
           + "only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed")
     }
-    if let existing = try self.record(record.name) { return existing }
+    if let existing = try self.record(record.name) { return (existing, false) }
     let area = try StagingArea(in: directory)
     let isMade = try during(doing) {
       try File.makeDirectory(at: area.descriptor.raw, "volume")
       try File.makeDirectory(at: area.descriptor.raw, "volume/data", mode: 0o755)
-      try RecordFile.create(record.json, at: area.descriptor.raw, "volume/record.json", durable: true)
+      try RecordFile.create(record.json, at: area.descriptor.raw, "volume/record.json", durable: durable)
       try faultPoint("store.volume.staged")
-      return try area.publish("volume", as: StatePath.volume(record.name), durable: true)
+      return try area.publish("volume", as: StatePath.volume(record.name), durable: durable)
     }
-    if isMade { return record }
+    if isMade { return (record, true) }
     guard let winner = try self.record(record.name) else {
       throw EngineError(.inUse, doing, "it was made and removed at the same time")
     }
-    return winner
+    return (winner, false)
   }
 
   package func record(_ name: String) throws(EngineError) -> VolumeRecord? {
@@ -100,7 +68,69 @@ package struct VolumeStore {
     }
   }
 
-  /// Removes a volume and its data. Whether a container uses it is the caller's question.
+  /// Waits until nobody else begins to use or removes the volume; nil when there is none of that name.
+  package func lock(_ name: String) throws(EngineError) -> StoreLock? {
+    guard try record(name) != nil else { return nil }
+    do throws(EngineError) {
+      let lock = try StoreLock.acquire(.volume(name), in: directory)
+      // Who held it may have removed it.
+      return try record(name) == nil ? nil : consume lock
+    } catch {
+      if error.kind == .notFound { return nil }
+      throw error
+    }
+  }
+
+  /// How far a volume has come on the way to its first container.
+  package enum FirstUse: Sendable {
+    /// No container has had it.
+    case ahead
+    /// Who copied into it died: what is in it is a part of that copy.
+    case interrupted
+    case over
+  }
+
+  package func firstUse(of name: String) throws(EngineError) -> FirstUse {
+    try during("reading volume \(name)") {
+      if try File.exists(at: directory.root.raw, StatePath.volumeUsed(name)) { return .over }
+      return try File.exists(at: directory.root.raw, StatePath.volumeCopying(name)) ? .interrupted : .ahead
+    }
+  }
+
+  /// Notes that a copy into the volume begins.
+  package func beginFirstUse(of name: String, durable: Bool) throws(EngineError) {
+    try during("using volume \(name)") {
+      try mark(StatePath.volumeCopying(name), durable)
+      try faultPoint("store.volume.copying")
+    }
+  }
+
+  /// Notes that the volume was given to a container: nothing is ever copied into it again.
+  package func endFirstUse(of name: String, durable: Bool) throws(EngineError) {
+    try during("using volume \(name)") {
+      // What was copied is on the disk before the note of it.
+      if durable, try File.exists(at: directory.root.raw, StatePath.volumeCopying(name)) {
+        try File.syncFilesystem(directory.root.raw, shown: StatePath.volumeData(name))
+      }
+      try mark(StatePath.volumeUsed(name), durable)
+      try File.removeIfPresent(at: directory.root.raw, StatePath.volumeCopying(name))
+    }
+  }
+
+  private func mark(_ path: String, _ durable: Bool) throws(SystemError) {
+    let file = try File.open(at: directory.root.raw, path, O_WRONLY | O_CREAT, mode: 0o600)
+    if durable { try File.sync(file.raw, shown: path) }
+  }
+
+  /// Empties a volume whose first copy was cut short.
+  package func discardData(of name: String) throws(EngineError) {
+    try during("emptying volume \(name)") {
+      try Trash(directory).discard(StatePath.volumeData(name))
+      try File.makeDirectory(at: directory.root.raw, StatePath.volumeData(name), mode: 0o755)
+    }
+  }
+
+  /// Removes a volume and its data at once; its tree lies in the trash then. Whether a container uses it is the caller's question.
   package func remove(_ name: String) throws(EngineError) {
     guard Identifier.isName(name), try Trash(directory).move(StatePath.volume(name)) != nil else {
       throw EngineError(.notFound, "removing volume \(safeText(name))", "no such volume: \(safeText(name))")

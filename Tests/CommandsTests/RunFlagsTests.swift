@@ -248,7 +248,7 @@ private func refusal(_ line: String) -> String {
       "--network container:a -h x", "--network container:a --dns 1.1.1.1", "--network container:a --add-host a:1.1.1.1",
       "--uts host -h x", "--isolation hyperv", "--volume-driver nfs", "-p 80:80", "-P", "--link a:b", "--expose 80",
       "--health-on-failure x", "--health-retries -1", "--gpus all", "--oom-kill-disable",
-      "--storage-opt size=1g", "--volumes-from a", "--cpu-count 1",
+      "--storage-opt size=1g", "--cpu-count 1",
       "--cpu-rt-period 1", "--device-cgroup-rule x", "--secret a", "--sdnotify foo", "--preserve-fds -1",
       "--preserve-fd 2", "--systemd always", "--ip 1.1.1.1",
     ]
@@ -270,8 +270,12 @@ private func refusal(_ line: String) -> String {
     if mount.readOnly { text += " ro" }
     if let propagation = mount.propagation { text += " " + propagation }
     if mount.recursive != .enabled { text += " recursive=\(mount.recursive.rawValue)" }
+    if mount.kind == .volume, !mount.copiesUp { text += " nocopy" }
+    if !mount.subpath.isEmpty { text += " sub=\(mount.subpath)" }
+    if mount.chownsSource { text += " U" }
+    if mount.isOverlay { text += " O" }
     if mount.createsSource { text += " creates" }
-    return text + mount.options.map { " " + $0 }.joined()
+    return text + (mount.options + mount.volumeLabels + mount.volumeOptions).map { " " + $0 }.joined()
   }
 
   private var here: String { LocalFile.cleaned(String(cString: getcwd(nil, 0))) }
@@ -284,6 +288,25 @@ private func refusal(_ line: String) -> String {
   ])
   func `a bind volume is read`(_ text: String, _ mount: String) throws {
     #expect(try shown(MountSyntax.volume(text)) == mount)
+  }
+
+  @Test(arguments: [
+    ("/x", "volume  /x"), ("name:/x", "volume name /x creates"),
+    ("name:/x:ro,nocopy", "volume name /x ro nocopy creates"),
+    ("name:/x:U", "volume name /x U creates"), ("/a:/b:O", "bind /a /b O creates"),
+  ])
+  func `a volume is read`(_ text: String, _ mount: String) throws {
+    #expect(try shown(MountSyntax.volume(text)) == mount)
+  }
+
+  @Test(arguments: [
+    ("dst=/a", "volume  /a"), ("type=volume,src=data,dst=/a,ro", "volume data /a ro"),
+    ("type=volume,src=data,dst=/a,volume-nocopy=false", "volume data /a"),
+    ("type=volume,src=data,dst=/a,volume-nocopy,volume-subpath=x/./y", "volume data /a nocopy sub=x/y"),
+    ("type=volume,src=data,dst=/a,volume-label=a=b,volume-opt=type=tmpfs", "volume data /a a=b type=tmpfs"),
+  ])
+  func `a long volume is read`(_ text: String, _ mount: String) throws {
+    #expect(try shown(MountSyntax.mount(text)) == mount)
   }
 
   @Test func `a relative source begins here`() throws {
@@ -321,8 +344,8 @@ private func refusal(_ line: String) -> String {
 
   @Test func `wrong mounts are refused with the field`() throws {
     let volumes = [
-      "", ":", "a:b:c:d", "/a:", ":/b", "/a:b", "/a:/", "/a:/b:foo", "/a:ro", "/a:/b:ro,foo", "/x", "name:/x",
-      "bad name:/x", "/a:/b:U", "/a:/b:O", "/a:/b/..",
+      "", ":", "a:b:c:d", "/a:", ":/b", "/a:b", "/a:/", "/a:/b:foo", "/a:ro", "/a:/b:ro,foo", "bad name:/x",
+      "/a:/b:U,O", "/a:/b:idmap", "name:/b:rshared", "/a:/b/..",
     ]
     let mounts = [
       "foo", "type=foo,dst=/a", "type=bind,dst=/a", "type=bind,src=a,dst=/b", "type=bind,src=/a", "src=/a,foo=1,dst=/b",
@@ -330,7 +353,10 @@ private func refusal(_ line: String) -> String {
       "type=tmpfs,dst=/a,bind-propagation=shared", "type=bind,src=/a,dst=/b,bind-propagation=foo",
       "type=bind,src=/a,dst=/b,readonly=maybe", "type=bind,src=/a,dst=/b,bind-recursive=foo",
       "type=bind,src=/a,dst=/b,bind-recursive=readonly", "type=bind,src=/a,dst=/b,bind-recursive=writable",
-      "type=tmpfs,dst=/a,tmpfs-size=x", "type=tmpfs,dst=/a,tmpfs-mode=9", "type=volume,dst=/a", "type=image,dst=/a",
+      "type=tmpfs,dst=/a,tmpfs-size=x", "type=tmpfs,dst=/a,tmpfs-mode=9", "type=image,dst=/a",
+      "type=volume,dst=/a,volume-subpath=../b", "type=volume,dst=/a,volume-subpath=/b",
+      "type=volume,dst=/a,volume-driver=nfs",
+      "type=bind,src=/a,dst=/b,volume-nocopy",
       "type=cluster,dst=/a", "type=bind,\"src=/a", "type=bind,src=\"/a\",dst=/b", "type=,dst=/a",
     ]
     let tmpfses = ["", "a", "/a:foo", "/a:size=x", "/a:mode=9", "/a:uid=-1", "/", "/a:size=200%x"]

@@ -31,6 +31,8 @@ struct KillTests {
     Operation("run", ["run", "--name", "cc", "--network", "none", "busybox", "true"]),
     Operation("run --rm", ["run", "--rm", "--network", "none", "busybox", "true"]),
     Operation("run -d", running),
+    Operation("run with a new volume", ["run", "--rm", "-v", "data:/etc", "--network", "none", "busybox", "true"]),
+    Operation("volume rm", after: [["volume", "create", "data"]], ["volume", "rm", "data"]),
     Operation("rename", after: [created], ["rename", "cc", "dd"]),
     Operation("rm", after: [created], ["rm", "cc"]),
     Operation("rm -f", after: [running], ["rm", "-f", "cc"]),

@@ -9,7 +9,7 @@ struct InspectOptions: CommandOptions {
 
   /// What can be inspected in this version, in docker's order.
   enum ObjectType: String, CaseIterable {
-    case container, image
+    case container, image, volume
   }
 
   static var sizeFlag: Flag<InspectOptions> {
@@ -18,10 +18,10 @@ struct InspectOptions: CommandOptions {
 
   static func type(_ text: String) throws -> ObjectType {
     if let type = ObjectType(rawValue: text) { return type }
-    if ["network", "volume", "secret", "pod"].contains(text) {
+    if ["network", "secret", "pod"].contains(text) {
       throw EngineError(.unsupported, "--type \(text)", "not in this version yet")
     }
-    throw FlagValueError("unknown type: \(goQuoted(text)): must be one of \"container\", \"image\"")
+    throw FlagValueError("unknown type: \(goQuoted(text)): must be one of \"container\", \"image\", \"volume\"")
   }
 }
 
@@ -73,9 +73,11 @@ enum InspectCommand: Command {
       switch options.type {
       case .container: return try engine.inspectContainer(name, size: options.size)
       case .image: return try engine.inspectImage(name)
+      case .volume: return try engine.inspectVolume(name).inspection
       case nil:
         if let container = try present({ try engine.inspectContainer(name, size: options.size) }) { return container }
         if let image = try present({ try engine.inspectImage(name) }) { return image }
+        if let volume = try present({ try engine.inspectVolume(name).inspection }) { return volume }
         throw EngineError(.notFound, "inspecting \(name)", "No such object: \(name)")
       }
     }

@@ -22,6 +22,7 @@ package struct ContainerOptions: CommandOptions {
   var passesProxies = true
   /// `--rootfs`: the first operand is a directory, not an image.
   var usesRootDirectory = false
+  var imageVolumes = ImageVolumes.anonymous
   var replaces = false
   var preserved = PreservedDescriptors()
   var hasNoHealthcheck = false
@@ -64,6 +65,7 @@ package struct ContainerOptions: CommandOptions {
     request.strictLimits = strictLimits
     request.replaces = replaces
     request.preserved = preserved
+    request.imageVolumes = imageVolumes
     return request
   }
 

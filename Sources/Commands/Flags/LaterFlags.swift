@@ -42,8 +42,6 @@ extension ContainerFlags {
       .refused(
         "storage-opt", nil, "list",
         because: "quotas need a filesystem with project quotas and root; a sized tmpfs is --tmpfs /DIR:size=1g"),
-      .refused(
-        "volumes-from", nil, "list", because: "volumes are not in this version yet; use -v with a host directory"),
       .refused("use-api-socket", because: "the HTTP API is not in this version yet"),
     ]
   }
@@ -57,7 +55,7 @@ extension ContainerFlags {
     [
       "arch", "cgroup-conf", "chrootdirs", "conmon-pidfile", "decryption-key",
       "env-merge",
-      "gidmap", "group-entry", "hosts-file", "hostuser", "image-volume", "init-ctr", "init-path", "os", "passwd-entry",
+      "gidmap", "group-entry", "hosts-file", "hostuser", "init-ctr", "init-path", "os", "passwd-entry",
       "personality", "pod", "pod-id-file", "rdt-class",
       "seccomp-policy", "secret", "shm-size-systemd", "subgidname", "subuidname", "systemd",
       "uidmap", "unsetenv", "variant",

@@ -23,8 +23,10 @@ enum MountSyntax {
     if parts.count == 2, isMode(parts[1]) { throw invalid(text) }
     let target = try target(parts[1], of: text)
     let isPath = parts[0].hasPrefix("/") || parts[0].hasPrefix(".") || parts[0].hasPrefix("~")
-    guard isPath else { return try namedVolume(parts[0], target: target) }
-    var mount = MountRequest(kind: .bind, source: try LocalFile.absolute(parts[0]), target: target)
+    var mount =
+      isPath
+      ? MountRequest(kind: .bind, source: try LocalFile.absolute(parts[0]), target: target)
+      : try namedVolume(parts[0], target: target)
     mount.createsSource = true
     if parts.count == 3 { try apply(mode: parts[2], to: &mount) }
     return mount
@@ -81,9 +83,7 @@ enum MountSyntax {
         "\(goQuoted(name)) includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are "
           + "allowed. If you intended to pass a host directory, use absolute path")
     }
-    throw EngineError(
-      .unsupported, name.isEmpty ? "a volume at \(target)" : "volume \(name)", "volumes are not in this version yet",
-      hint: "use a host directory, -v /HOST/DIR:\(target), or --tmpfs \(target)")
+    return MountRequest(kind: .volume, source: name, target: target)
   }
 
   private static func invalid(_ text: String) -> FlagValueError {
@@ -101,17 +101,26 @@ enum MountSyntax {
       switch option {
       case "ro", "readonly": mount.readOnly = true
       case "rw": mount.readOnly = false
-      // Labels for SELinux, copying of a volume's content, macOS consistency: nothing to do for a bind here.
-      case "z", "Z", "nocopy", "copy", "consistent", "cached", "delegated", "default": break
+      // Labels for SELinux and macOS consistency: nothing to do here.
+      case "z", "Z", "consistent", "cached", "delegated", "default": break
+      case "nocopy": mount.copiesUp = false
+      case "copy": mount.copiesUp = true
+      case "U": mount.chownsSource = true
+      case "O": mount.isOverlay = true
+      case _ where mount.kind == .volume && (propagations + ["bind", "rbind"]).contains(option):
+        throw FlagValueError("invalid mode: \(mode): a volume has no submounts and no propagation")
       case "rbind": mount.recursive = .enabled
       case "bind": mount.recursive = .disabled
       case _ where propagations.contains(option): mount.propagation = option
       case _ where bindOptions.contains(option): mount.options.append(option)
-      case "U", "O", "idmap":
-        throw EngineError(.unsupported, "volume option \(option)", "this way to mount is not in this version yet")
+      case "idmap":
+        throw EngineError(
+          .unsupported, "volume option \(option)", "only the host's root may map the ids of a mount",
+          hint: "U gives the files to the container's user; --userns keep-id shows your own files as yours")
       default: throw FlagValueError("invalid mode: \(mode)")
       }
     }
+    if mount.isOverlay, mount.chownsSource { throw FlagValueError("invalid mode: \(mode): U and O exclude each other") }
   }
 
   /// Fields of one line of CSV: a field in double quotes may hold commas, `""` is a quote in it.
@@ -156,6 +165,11 @@ private struct MountFields {
   /// The first key of each kind that was used, to refuse those of another type.
   private var bindKey: String?
   private var volumeKey: String?
+  private var copiesUp = true
+  private var subpath = ""
+  private var volumeLabels: [String] = []
+  private var volumeOptions: [String] = []
+  private var chownsSource = false
   private var tmpfsKey: String?
 
   mutating func read(_ field: String) throws {
@@ -167,7 +181,10 @@ private struct MountFields {
       case "bind-nonrecursive":
         bindKey = key
         recursive = .disabled
-      case "volume-nocopy": volumeKey = key
+      case "volume-nocopy":
+        volumeKey = key
+        copiesUp = false
+      case "chown", "u": chownsSource = true
       default: throw FlagValueError("invalid field '\(field)' must be a key=value pair")
       }
       return
@@ -200,7 +217,24 @@ private struct MountFields {
       }
       bindKey = key
       recursive = wanted
-    case "volume-nocopy", "volume-label", "volume-driver", "volume-opt", "volume-subpath": volumeKey = key
+    case "volume-nocopy":
+      volumeKey = key
+      copiesUp = try !bool(key, value)
+    case "volume-label":
+      volumeKey = key
+      volumeLabels.append(value)
+    case "volume-opt":
+      volumeKey = key
+      volumeOptions.append(value)
+    case "volume-driver":
+      volumeKey = key
+      guard value.isEmpty || value == "local" else {
+        throw EngineError(.unsupported, "volume-driver=\(value)", "the only driver of volumes here is local")
+      }
+    case "volume-subpath", "subpath":
+      volumeKey = key
+      subpath = try Self.checkedSubpath(value)
+    case "chown", "u": chownsSource = try bool(key, value)
     case "tmpfs-size":
       tmpfsKey = key
       // Why it is no size does not matter: the whole value is shown.
@@ -214,6 +248,15 @@ private struct MountFields {
       options.append("mode=\(String(mode, radix: 8))")
     default: throw FlagValueError("unexpected key '\(key)' in '\(field)'")
     }
+  }
+
+  /// Relative, and without a way up.
+  private static func checkedSubpath(_ path: String) throws(FlagValueError) -> String {
+    let parts = path.split(separator: "/").map(String.init).filter { $0 != "." }
+    guard !path.hasPrefix("/"), !parts.contains(".."), !path.utf8.contains(0) else {
+      throw FlagValueError("invalid value for volume-subpath: \(path): must be a relative path within the volume")
+    }
+    return parts.joined(separator: "/")
   }
 
   private func bool(_ key: String, _ value: String) throws(FlagValueError) -> Bool {
@@ -231,7 +274,15 @@ private struct MountFields {
     let place = try MountSyntax.target(target, of: target)
     switch type {
     case "bind": return try bind(place)
-    case "volume": return try MountSyntax.namedVolume(source, target: place)
+    case "volume":
+      var mount = try MountSyntax.namedVolume(source, target: place)
+      mount.readOnly = readOnly
+      mount.copiesUp = copiesUp
+      mount.subpath = subpath
+      mount.volumeLabels = volumeLabels
+      mount.volumeOptions = volumeOptions
+      mount.chownsSource = chownsSource
+      return mount
     case "tmpfs":
       guard source.isEmpty else {
         throw FlagValueError("invalid mount config for type \"tmpfs\": field Source must not be specified")
@@ -256,6 +307,7 @@ private struct MountFields {
     }
     var mount = MountRequest(kind: .bind, source: try LocalFile.absolute(source), target: place)
     mount.readOnly = readOnly
+    mount.chownsSource = chownsSource
     mount.propagation = propagation
     mount.recursive = recursive ?? .enabled
     // docker's rule: all submounts read-only only when nothing could come back through propagation.

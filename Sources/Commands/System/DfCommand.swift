@@ -1,5 +1,6 @@
 internal import Basics
 internal import ContainerEngine
+internal import Storage
 
 /// `system df`: what takes room, in figures that du(1) confirms.
 enum DfCommand: Command {
@@ -43,7 +44,10 @@ enum DfCommand: Command {
       Row(
         type: "Containers", total: usage.containers.count, active: usage.containers.count - inactive.count,
         size: usage.containers.reduce(0) { $0 + $1.size }, reclaimable: inactive.reduce(0) { $0 + $1.size }),
-      Row(type: "Local Volumes", total: 0, active: 0, size: 0, reclaimable: 0),
+      Row(
+        type: "Local Volumes", total: usage.volumes.count, active: usage.volumes.count { $0.links > 0 },
+        size: usage.volumes.reduce(0) { $0 + $1.size },
+        reclaimable: usage.volumes.filter { $0.links == 0 }.reduce(0) { $0 + $1.size }),
       Row(type: "Build Cache", total: 0, active: 0, size: 0, reclaimable: 0),
     ]
     if usage.snapshots > 0 {
@@ -94,13 +98,17 @@ enum DfCommand: Command {
         rows: usage.containers.map { container in
           [
             Identifier.short(container.summary.id), container.summary.image,
-            ContainerRow.command(container.summary.command, true), "0", ByteCount.decimalText(container.size),
+            ContainerRow.command(container.summary.command, true),
+            "\(container.summary.mounts.count { $0.kind == .volume })", ByteCount.decimalText(container.size),
             HumanDuration.ago(container.summary.created, now: now), ContainerRow.status(container.summary.state, now),
             container.summary.name,
           ].map { safeText($0) }
         }))
     output.write("\nLocal Volumes space usage:\n\n")
-    output.write(Table.text(header: ["VOLUME NAME", "LINKS", "SIZE"], rows: []))
+    output.write(
+      Table.text(
+        header: ["VOLUME NAME", "LINKS", "SIZE"],
+        rows: usage.volumes.map { [$0.name, "\($0.links)", ByteCount.decimalText($0.size)].map { safeText($0) } }))
     output.write("\nBuild cache usage: 0B\n")
   }
 }

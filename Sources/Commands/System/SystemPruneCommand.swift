@@ -19,7 +19,7 @@ enum SystemPruneCommand: Command {
       .toggle("dry-run", nil, "Only show what would be removed") { $0.dryRun = $1 },
       FilterOptions.flag(short: nil).on(\.filter),
       ConfirmationOptions.flag.on(\.confirmation),
-      .toggle("volumes", nil, "Prune anonymous volumes, which this version has none of") { $0.volumes = $1 },
+      .toggle("volumes", nil, "Prune anonymous volumes") { $0.volumes = $1 },
     ]
   }
 
@@ -36,20 +36,28 @@ enum SystemPruneCommand: Command {
     guard
       try options.dryRun
         || options.confirmation.agreed(
-          "This will remove:\n  - all stopped containers\n  - all \(sort)\n", "removing unused data", invocation)
+          "This will remove:\n  - all stopped containers\n"
+            + (options.volumes ? "  - all anonymous volumes not used by at least one container\n" : "")
+            + "  - all \(sort)\n", "removing unused data", invocation)
     else { return .success }
     let engine = try invocation.engine()
     let containers = try engine.pruneContainers(dryRun: options.dryRun) { container in
       options.filter.accepts(labels: container.labels) && (until.map { container.created < $0 } ?? true)
     }
+    let volumes =
+      options.volumes
+      ? try engine.pruneVolumes(all: false, dryRun: options.dryRun) { options.filter.accepts(labels: $0.labels) }
+      : PruneReport(removed: [], reclaimedBytes: 0)
     let removed = try engine.pruneImages(all: options.all, dryRun: options.dryRun, images.accepts)
     let verb = options.dryRun ? "Would delete" : "Deleted"
-    for (title, lines) in [("Containers", containers.removed), ("Images", removed.removed)] where !lines.isEmpty {
+    for (title, lines) in [
+      ("Containers", containers.removed), ("Volumes", volumes.removed), ("Images", removed.removed),
+    ] where !lines.isEmpty {
       invocation.output.write("\(verb) \(title):\n" + lines.map { safeText($0) + "\n" }.joined() + "\n")
     }
     let total = PruneReport(
-      removed: [], reclaimedBytes: containers.reclaimedBytes + removed.reclaimedBytes,
-      failures: containers.failures + removed.failures)
+      removed: [], reclaimedBytes: containers.reclaimedBytes + volumes.reclaimedBytes + removed.reclaimedBytes,
+      failures: containers.failures + volumes.failures + removed.failures)
     return show(total, title: "", dryRun: options.dryRun, invocation)
   }
 }

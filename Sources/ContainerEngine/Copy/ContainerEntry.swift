@@ -23,6 +23,8 @@ final class ContainerEntry {
   private let doing: String
   private let writes: Bool
   private let way: Way
+  /// Whether binds and volumes are mounted as well where it does not run.
+  private let mountsOthers: Bool
   /// Held while a container that does not run is written, so that nobody starts it.
   private let lock: StoreLock?
 
@@ -32,6 +34,7 @@ final class ContainerEntry {
     self.engine = engine
     self.doing = doing
     self.writes = writes
+    mountsOthers = true
     let id = try engine.containers.find(name, doing: doing)
     var lock: StoreLock?
     if writes, try !engine.containers.status(of: id).isRunning {
@@ -50,7 +53,19 @@ final class ContainerEntry {
       if writes, record.settings.readOnly {
         throw EngineError(.denied, doing, "container rootfs is marked read-only")
       }
+      try engine.prepareVolumes(of: record, user: nil, doing: doing)
     }
+  }
+
+  /// The way into the files of a container without anything mounted in them.
+  init(_ engine: Engine, imageOf record: ContainerRecord, doing: String) {
+    self.engine = engine
+    self.doing = doing
+    self.record = record
+    writes = false
+    way = .mounted
+    lock = nil
+    mountsOthers = false
   }
 
   struct Inside {
@@ -137,7 +152,9 @@ final class ContainerEntry {
     // Nothing of ours is seen outside.
     try systemCall("mount", "/") { mount("none", "/", nil, UInt(MS_REC | MS_PRIVATE), nil) }
     let root = try mountRoot(layers)
-    for request in record.settings.mounts where request.kind == .bind { try bind(request, in: root.raw) }
+    if mountsOthers {
+      for request in record.settings.mounts where request.kind != .tmpfs { try bind(request, in: root.raw) }
+    }
     let owners = try OwnerLimits(of: "self")
     try systemCall("chroot", "the container's root") { fchdir(root.raw) }
     try systemCall("chroot", "the container's root") { chroot(".") }
@@ -200,11 +217,16 @@ final class ContainerEntry {
     return OwnedPlace(try File.openDirectory(at: parent.raw, record.id))
   }
 
-  /// A bind mount of the container, where there is something to mount it on.
+  /// A bind mount or a volume of the container, where there is something to mount it on.
   private func bind(_ request: MountRequest, in root: Int32) throws {
     let pathOnly: Int32 = 0o10000000  // O_PATH
+    guard let place = try MountResolver(engine, doing: doing).place(of: request) else { return }
     do throws(SystemError) {
-      let source = OwnedPlace(try File.open(request.source, pathOnly))
+      let source = OwnedPlace(try File.open(place, pathOnly))
+      // Programs of other containers can put links into a volume.
+      if request.kind == .volume, try File.readLink("/proc/self/fd/\(source.raw)") != place {
+        throw SystemError("open", request.target, errno: ELOOP)
+      }
       let target = OwnedPlace(try File.openInRoot(root, request.target, pathOnly))
       let (from, to) = ("/proc/self/fd/\(source.raw)", "/proc/self/fd/\(target.raw)")
       try systemCall("mount", request.target) { mount(from, to, nil, UInt(MS_BIND | MS_REC), nil) }

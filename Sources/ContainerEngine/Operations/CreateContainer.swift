@@ -58,16 +58,24 @@ extension Engine {
         .invalidInput, doing, "no command specified",
         hint: "the image has neither CMD nor ENTRYPOINT: name a program after the image")
     }
+    var settings = request.settings
+    settings.mounts = try planVolumes(request, defaults, doing: doing)
     let draft = try containers.draft(removesItself: request.settings.autoRemove)
     let name = try claimName(request.name, draft)
     try makeLayerDirectories(draft)
     var record = ContainerRecord(
       id: draft.id, name: name, created: .now, image: request.image, imageID: image?.id, manifest: image?.manifest,
       platform: image?.config.platform, layers: image?.config.diffIDs ?? [], defaults: defaults,
-      settings: request.settings, command: command)
+      settings: settings, command: command)
     record.settings.requires = required
     let lock = HeldLock(try draft.publish(record))
     _ = consume content
+    do throws(EngineError) { try provideVolumes(of: record) } catch {
+      // A container that cannot have its volumes is none; what stays of it after a second failure the user can remove.
+      try? containers.remove(record.id, name: record.name)
+      removeAnonymousVolumes(of: record)
+      throw error
+    }
     try idFile?.write(record.id)
     note("create", record)
     return MadeContainer(record: record, lock: lock, warnings: [])

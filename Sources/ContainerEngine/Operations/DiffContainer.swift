@@ -121,7 +121,9 @@ extension Engine {
 /// Where mounts of the engine and of the user's flags lie in a container: what is made there to mount on, when the image
 /// has nothing there, is no part of the container's files.
 enum MountStubs {
-  private static let own = ["proc", "sys", "dev", "etc/hosts", "etc/hostname", "etc/resolv.conf", "run/notify/notify.sock"]
+  private static let own = [
+    "proc", "sys", "dev", "etc/hosts", "etc/hostname", "etc/resolv.conf", "run/notify/notify.sock",
+  ]
 
   /// Relative paths with all their parents.
   static func paths(of settings: ContainerSettings) -> Set<[UInt8]> {

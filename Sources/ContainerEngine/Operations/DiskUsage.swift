@@ -24,7 +24,15 @@ package struct DiskUsage: Sendable {
     package var isActive: Bool
   }
 
+  package struct Volume: Sendable {
+    package var name: String
+    /// Containers that have it.
+    package var links: Int
+    package var size: Int64
+  }
+
   package var images: [Image]
+  package var volumes: [Volume]
   package var containers: [Container]
   package var snapshots: Int64
   /// Of blobs/, layers/ and downloads/ together: each counted once.
@@ -78,8 +86,15 @@ extension Engine {
     }
     var total: Int64 = 0
     for path in [StatePath.blobs, StatePath.layers, StatePath.downloads] { total += try space.allocated(path) }
+    var local: [DiskUsage.Volume] = []
+    for volume in try listVolumes() {
+      local.append(
+        DiskUsage.Volume(
+          name: volume.name, links: volume.users.count, size: try space.allocated(StatePath.volume(volume.name))))
+    }
     return DiskUsage(
-      images: rows, containers: containers, snapshots: try space.allocated(StatePath.snapshots), imageBytes: total,
+      images: rows, volumes: local, containers: containers, snapshots: try space.allocated(StatePath.snapshots),
+      imageBytes: total,
       reclaimableImageBytes: max(0, total - keptBytes))
   }
 

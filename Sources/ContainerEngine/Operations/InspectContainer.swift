@@ -38,6 +38,7 @@ extension Engine {
     }
     view.healthcheck = record.healthcheck ?? record.settings.healthcheck
     if record.healthcheck != nil { view.state.health = try containers.health(of: id) }
+    view.volumesDirectory = directory.location.root + "/" + StatePath.volumes
     if record.settings.rootDirectory == nil { view.overlay = try overlayPaths(record) }
     if size { view.sizes = try sizes(of: record) }
     return view.json

@@ -36,16 +36,17 @@ struct LaunchPreparation {
         hint: "widen the ranges in /etc/subuid and /etc/subgid")
     }
     let joined = try JoinedNamespaces(engine: engine, settings: settings, doing: doing)
+    try engine.prepareVolumes(of: record, user: user, doing: doing)
     let files = RuntimeFiles(of: record.id, engine.directory.location)
     let input = RuntimeSpecInput(
       id: record.id, settings: settings, image: record.defaults, user: user, idMap: idMap,
-      mounts: try MountResolver(location: engine.directory.location, doing: doing).resolve(settings.mounts),
+      mounts: try MountResolver(engine, doing: doing).resolve(settings.mounts, of: record.id),
       hostnameFile: files.hostname, hostsFile: files.hosts, resolvConfFile: files.resolvConf,
       notifySocketFile: service.relays ? files.notifySocket : nil, managerEnvironment: service.environment,
       joined: joined.paths, doing: doing)
     var built = try RuntimeSpecBuilder.build(input, host: .current(isHostRoot: !engine.isRootless))
     // The root is mounted in the container's own mount namespace, over the directory that nobody needs to see in there.
-    built.spec.root.path = home
+    built.spec.root.path = home + "/" + StatePath.ContainerFile.work
     var options = LaunchOptions(
       doing: doing, rootFileSystem: try rootFileSystem(), inUserNamespace: engine.isRootless)
     options.keepsGroups = idMap.setgroupsDenied || built.keepsGroups

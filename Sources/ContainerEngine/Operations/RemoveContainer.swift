@@ -28,7 +28,7 @@ extension Engine {
       try killUntilEnded(id, state, doing: doing)
     }
     if case .lost(_, let survivor?) = status { _ = try during(doing) { try survivor.signal(SIGKILL) } }
-    try removeStopped(id, doing: doing)
+    try removeStopped(id, volumes: volumes, doing: doing)
     if emptyingTrash { try emptyTrash() }
   }
 
@@ -44,7 +44,7 @@ extension Engine {
   }
 
   /// Removes a container that does not run; one that removed itself meanwhile is success.
-  private func removeStopped(_ id: String, doing: String) throws(EngineError) {
+  private func removeStopped(_ id: String, volumes: Bool, doing: String) throws(EngineError) {
     let lock: StoreLock
     do throws(EngineError) { lock = try containers.lock(id, doing: doing) } catch {
       if error.kind == .notFound { return }
@@ -61,6 +61,8 @@ extension Engine {
     try containers.remove(id, name: record?.name)
     if let record { note("destroy", record) }
     if !frozen.isEmpty { try snapshots.removeUnused(frozen) }
+    // One that removes itself takes them along whoever removes it.
+    if let record, volumes || record.settings.autoRemove { removeAnonymousVolumes(of: record) }
   }
 
   /// What a monitor left in the kernel that was killed. A state that cannot be read names nothing.

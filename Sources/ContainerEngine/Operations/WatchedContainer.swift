@@ -310,6 +310,10 @@ extension WatchedContainer {
         _ = consume lock
         engine.note("destroy", record)
         if let remains { try Trash(engine.directory).remove(remains) }
+        if record.settings.mounts.contains(where: \.isAnonymous) {
+          engine.removeAnonymousVolumes(of: record)
+          if let failure = try Trash(engine.directory).empty() { throw failure }
+        }
         return
       }
       try containers.write(exitRecord(status), of: record.id, durable: true)

@@ -9,6 +9,7 @@ package struct ContainerRequest: Sendable {
   package var pull: PullPolicy = .missing
   /// How the registry is asked if the image is pulled.
   package var access = RegistryAccess()
+  package var imageVolumes = ImageVolumes.anonymous
   /// `--cidfile`: must not exist; gets the id.
   package var idFile: String?
   /// `--strict-limits`: a limit that cannot be applied is an error instead of a warning.

@@ -5,7 +5,7 @@ extension ContainerInspect {
   /// docker's HostConfig: what was asked for of the host. Limits are shown as asked; `State.EffectiveLimits` tells what holds.
   var hostConfig: JSON {
     var object = JSONObject()
-    object["Binds"] = orNull(settings.mounts.filter { $0.kind == .bind && $0.createsSource }.map(bindText))
+    object["Binds"] = orNull(settings.mounts.filter(\.isBindOption).map(bindText))
     object["ContainerIDFile"] = ""
     object["LogConfig"] = ["Type": .string(settings.logDriver), "Config": JSON(settings.logOptions)]
     object["LxcConf"] = []
@@ -16,7 +16,7 @@ extension ContainerInspect {
     ]
     object["AutoRemove"] = .bool(settings.autoRemove)
     object["VolumeDriver"] = ""
-    object["VolumesFrom"] = .null
+    object["VolumesFrom"] = orNull(settings.volumesFrom)
     object["ConsoleSize"] = [0, 0]
     object["CapAdd"] = orNull(settings.capabilitiesAdded)
     object["CapDrop"] = orNull(settings.capabilitiesDropped)
@@ -41,7 +41,7 @@ extension ContainerInspect {
     object["Runtime"] = .string(settings.runtime ?? "dhow")
     object["Isolation"] = ""
     addResources(&object)
-    object["Mounts"] = .array(settings.mounts.filter { !($0.kind == .bind && $0.createsSource) }.map(mountText))
+    object["Mounts"] = .array(settings.mounts.filter { !$0.isBindOption && !$0.isAnonymous }.map(mountText))
     object["Tmpfs"] = JSON(
       settings.mounts.filter { $0.kind == .tmpfs }.map { ($0.target, $0.options.joined(separator: ",")) })
     object["Sysctls"] = JSON(settings.sysctls)
@@ -85,22 +85,6 @@ extension ContainerInspect {
     object["Ulimits"] = .array(
       settings.ulimits.map { ["Name": .string($0.name), "Hard": .integer($0.hard), "Soft": .integer($0.soft)] })
     for name in ["CpuCount", "CpuPercent", "IOMaximumIOps", "IOMaximumBandwidth"] { object[name] = 0 }
-  }
-
-  private func bindText(_ mount: MountRequest) -> String {
-    var options = mount.options
-    if mount.readOnly { options.append("ro") }
-    if let propagation = mount.propagation { options.append(propagation) }
-    return mount.source + ":" + mount.target + (options.isEmpty ? "" : ":" + options.joined(separator: ","))
-  }
-
-  private func mountText(_ mount: MountRequest) -> JSON {
-    var builder = JSONBuilder()
-    builder.set("Type", mount.kind.rawValue)
-    builder.set("Source", mount.source.isEmpty ? nil : mount.source)
-    builder.set("Target", mount.target)
-    builder.set("ReadOnly", mount.readOnly)
-    return builder.json
   }
 }
 

@@ -27,6 +27,8 @@ package struct ContainerInspect {
   package var healthcheck: Healthcheck?
   package var files: Files
   package var overlay: Overlay?
+  /// Absolute path of the directory that has the volumes.
+  package var volumesDirectory = ""
   package var maskedPaths: [String] = []
   package var readOnlyPaths: [String] = []
   /// Bytes of the writable layer and of everything; nil unless asked for.
@@ -119,7 +121,7 @@ package struct ContainerInspect {
       object["SizeRootFs"] = .integer(sizes.root)
     }
     object["Mounts"] = .array(settings.mounts.map(mountPoint))
-    object["Volumes"] = strings(settings.mounts.filter { $0.kind != .tmpfs }.map { ($0.target, $0.source) })
+    object["Volumes"] = strings(settings.mounts.filter { $0.kind != .tmpfs }.map { ($0.target, path(of: $0)) })
     object["VolumesRW"] = .object(
       JSONObject(
         settings.mounts.filter { $0.kind != .tmpfs }.map { (name: $0.target, value: JSON.bool(!$0.readOnly)) }))
@@ -223,14 +225,6 @@ package struct ContainerInspect {
         "LowerDir": .string(overlay.lower.joined(separator: ":")), "MergedDir": "", "UpperDir": .string(overlay.upper),
         "WorkDir": .string(overlay.work),
       ],
-    ]
-  }
-
-  private func mountPoint(_ mount: MountRequest) -> JSON {
-    [
-      "Type": .string(mount.kind.rawValue), "Source": .string(mount.source), "Destination": .string(mount.target),
-      "Mode": .string(mount.options.joined(separator: ",")), "RW": .bool(!mount.readOnly),
-      "Propagation": .string(mount.kind == .bind ? mount.propagation ?? "rprivate" : ""),
     ]
   }
 

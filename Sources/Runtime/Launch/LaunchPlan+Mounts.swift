@@ -157,6 +157,8 @@ extension LaunchPlan {
       let source = try File.open(mount.source, pathOnly)
       status = try File.status(source.raw, shown: mount.source)
       path = try File.readLink("/proc/self/fd/\(source.raw)")
+      // Between the look-up of the path and here a program of another container may have put a link there.
+      if mount.refusesLinks, path != mount.source { throw SystemError("open", mount.source, errno: ELOOP) }
     } catch {
       throw error.errno == ENOENT
         ? EngineError(

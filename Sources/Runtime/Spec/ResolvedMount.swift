@@ -4,6 +4,8 @@ package struct ResolvedMount: Equatable, Sendable {
     /// A file or directory of the host.
     case bind
     case tmpfs
+    /// A file system that keeps what is changed apart from the source; its options are overlay's.
+    case overlay
   }
 
   package enum Recursion: Equatable, Sendable {
@@ -24,6 +26,8 @@ package struct ResolvedMount: Equatable, Sendable {
   /// `rprivate`, `rslave`, `rshared`, …
   package var propagation: String
   package var recursion: Recursion
+  /// The source is where its path says or the start fails: no component of it is a link.
+  package var refusesLinks = false
   /// Further words such as `nosuid` or `size=64m`.
   package var options: [String]
 

@@ -105,13 +105,19 @@ extension RuntimeSpecBuilder {
       options += mount.options.filter { !options.contains($0) }
       if mount.readOnly { options.append("ro") }
       return .init(destination: destination, type: "tmpfs", source: "tmpfs", options: options)
+    case .overlay:
+      return .init(
+        destination: destination, type: "overlay", source: "overlay",
+        options: mount.options + (mount.readOnly ? ["ro"] : []))
     case .bind:
       var options = [mount.recursion == .none ? "bind" : "rbind", mount.propagation] + mount.options
       if mount.readOnly {
         options.append("ro")
         if mount.recursion == .full { options.append("rro") }
       }
-      return .init(destination: destination, type: "bind", source: mount.source, options: options)
+      var bind = RuntimeSpec.Mount(destination: destination, type: "bind", source: mount.source, options: options)
+      bind.refusesLinks = mount.refusesLinks
+      return bind
     }
   }
 

@@ -19,6 +19,7 @@ extension ContainerSettings {
     builder.set("readOnly", readOnly)
     builder.set("init", usesInit)
     builder.set("mounts", mounts.map(\.json))
+    if !volumesFrom.isEmpty { builder.set("volumesFrom", volumesFrom) }
     builder.set("shmSize", shmSize)
     builder.set("stopSignal", stopSignal)
     builder.set("stopTimeout", stopTimeout)
@@ -84,6 +85,7 @@ extension ContainerSettings {
     readOnly = try fields.bool("readOnly")
     usesInit = try fields.bool("init")
     for mount in try fields.objects("mounts") { mounts.append(try MountRequest(mount)) }
+    volumesFrom = try fields.strings("volumesFrom")
     shmSize = try fields.optionalInteger("shmSize")
     stopSignal = try fields.optionalString("stopSignal")
     stopTimeout = try fields.optionalInteger("stopTimeout")
@@ -152,6 +154,13 @@ extension MountRequest {
     if recursive != .enabled { builder.set("recursive", recursive.rawValue) }
     builder.set("createsSource", createsSource)
     builder.set("options", options)
+    if isAnonymous { builder.set("anonymous", true) }
+    if !copiesUp { builder.set("nocopy", true) }
+    if !subpath.isEmpty { builder.set("subpath", subpath) }
+    if !volumeLabels.isEmpty { builder.set("volumeLabels", volumeLabels) }
+    if !volumeOptions.isEmpty { builder.set("volumeOptions", volumeOptions) }
+    if chownsSource { builder.set("chown", true) }
+    if isOverlay { builder.set("overlay", true) }
     return builder.json
   }
 
@@ -166,6 +175,13 @@ extension MountRequest {
     }
     createsSource = try fields.bool("createsSource")
     options = try fields.strings("options")
+    isAnonymous = try fields.bool("anonymous")
+    copiesUp = try !fields.bool("nocopy")
+    subpath = try fields.optionalString("subpath") ?? ""
+    volumeLabels = try fields.strings("volumeLabels")
+    volumeOptions = try fields.strings("volumeOptions")
+    chownsSource = try fields.bool("chown")
+    isOverlay = try fields.bool("overlay")
   }
 }
 

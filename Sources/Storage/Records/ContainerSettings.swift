@@ -22,6 +22,8 @@ package struct ContainerSettings: Sendable {
   /// `--init`: our own PID 1 in front of the program.
   package var usesInit = false
   package var mounts: [MountRequest] = []
+  /// `--volumes-from` as given, `CONTAINER[:ro|rw]`; what came of it is in `mounts`.
+  package var volumesFrom: [String] = []
   /// `--shm-size` in bytes.
   package var shmSize: Int64?
   /// Name or number as given and checked.
@@ -104,9 +106,23 @@ package struct MountRequest: Equatable, Sendable {
   package var readOnly = false
   /// Of a bind: `rprivate`, `private`, `rshared`, `shared`, `rslave`, `slave`; nil is `rprivate`.
   package var propagation: String?
+  /// Of a volume: made for this mount, and gone with the container when that is asked for.
+  package var isAnonymous = false
+  /// Of a volume: what the image has at the target is copied into a new one (`volume-nocopy`, `:nocopy` turn it off).
+  package var copiesUp = true
+  /// Of a volume: the directory or file in it that is mounted, relative; empty is all of it.
+  package var subpath = ""
+  /// Of a volume that is made for this mount: `NAME=VALUE`.
+  package var volumeLabels: [String] = []
+  /// Of a volume that is made for this mount: the driver's options, `NAME=VALUE`.
+  package var volumeOptions: [String] = []
+  /// `:U`: all in the source is given to the container's user when it starts.
+  package var chownsSource = false
+  /// `:O`: changes go to a layer that ends with the container's run.
+  package var isOverlay = false
   /// Of a bind: whether submounts come along, and whether a read-only bind makes them read-only too.
   package var recursive: Recursive = .enabled
-  /// `-v` makes a missing source directory, `--mount` does not.
+  /// Asked for with `-v`, which makes a missing source directory of a bind; `--mount` does not.
   package var createsSource = false
   /// Of a tmpfs: `size=…`, `mode=…`, `uid=…`, `noexec`, … as given and checked; also extra options of a bind
   /// (`nosuid`, `nodev`, `noexec`, `exec`, `suid`, `dev`).
