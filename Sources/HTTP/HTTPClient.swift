@@ -20,8 +20,8 @@ package final class HTTPClient {
       do throws(HTTPFailure) {
         return try answer(request, over: connection)
       } catch {
-        let mayRepeat = error.kind == .closed && !connection.hasAnswered && request.body.canBeSentTwice
-        if !mayRepeat { throw error }
+        let mayRepeat = request.isRepeatable && request.body.canBeSentTwice
+        guard mayRepeat, error.kind == .closed, !connection.hasAnswered else { throw error }
       }
     }
     return try answer(request, over: open(request.address))

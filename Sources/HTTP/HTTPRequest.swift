@@ -30,15 +30,18 @@ package struct HTTPRequest {
   /// How long the head of the answer may take after the request is out; nil is the settings' idle time-out. Registries
   /// hash a whole blob before they answer its last PUT.
   package var answerTimeout: Duration?
+  /// False for what must not arrive twice, such as a part of an upload: then a kept connection that breaks is a failure.
+  package var isRepeatable: Bool
 
   package init(
     _ method: String, _ address: WebAddress, headers: HTTPHeaders = [:], body: HTTPBody = .none,
-    answerTimeout: Duration? = nil
+    answerTimeout: Duration? = nil, isRepeatable: Bool = true
   ) {
     self.method = method
     self.address = address
     self.headers = headers
     self.body = body
     self.answerTimeout = answerTimeout
+    self.isRepeatable = isRepeatable
   }
 }

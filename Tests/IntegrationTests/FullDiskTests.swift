@@ -76,6 +76,25 @@ struct FullDiskTests {
     }
   }
 
+  /// Some hundred kilobytes that become more than the disk has.
+  @Test(.requires(.registry, .program("curl")))
+  func `a pull that fills the disk while it unpacks leaves nothing`() throws {
+    let registry = try RegistryFixture()
+    var tar = TarBuilder()
+    tar.file(Array("zeros".utf8), [UInt8](repeating: 0, count: 80 << 20))
+    try registry.put(SampleImage([tar.ended]), in: "app", tag: "1")
+    try withSmallDisk { disk in
+      for _ in 0..<2 {
+        let outcome = try disk.dhow("pull", "-q", "\(registry.authority)/app:1")
+        #expect(outcome.status == 1 && outcome.err.contains("left at \"zeros\""), "\(outcome)")
+        #expect(try disk.dhow("images", "-q").lines.count == 1)
+        #expect(names(in: disk.mount + "/s/staging") == [] && names(in: disk.mount + "/s/trash") == [])
+        #expect(names(in: disk.mount + "/s/layers").count == 1)
+      }
+      try disk.must("system", "check")
+    }
+  }
+
   @Test func `what runs runs on, and can be looked at, stopped and removed`() throws {
     try withSmallDisk { disk in
       let loop = "while :; do echo tick; sleep 0.1; done"

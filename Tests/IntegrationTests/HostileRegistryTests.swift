@@ -195,6 +195,43 @@ struct HostileRegistryTests {
     }
   }
 
+  /// SECURITY B7: measured by the kernel, which gives no process more private memory than the limit.
+  @Test(.requires(.program("prlimit")), arguments: faults.filter { $0.name.contains("endless") })
+  func `what never ends is not held in memory`(_ fault: Fault) throws {
+    let image = try SampleImage([SampleImage.archive("a", 5000)])
+    try expectBounded(
+      ["pull", "-q", "--retry-delay", "10ms"], "app:1",
+      fault.routes(image) + RegistryDouble.routes(image, in: "app", tag: "1"))
+  }
+
+  @Test(.requires(.program("prlimit")))
+  func `a token and a list that never end are not held in memory`() throws {
+    let endless: JSON = .string(String(repeating: "x", count: 65536))
+    try expectBounded(
+      ["pull", "-q", "-a"], "app",
+      [["path": "/v2/", "text": "{}"], ["path": "/v2/app/tags/list", "repeat": endless, "chunked": true]])
+    let double = try RegistryDouble(routes: [["path": "/token", "repeat": endless, "chunked": true]])
+    try expectBounded(
+      ["pull", "-q"], "app:1",
+      [
+        [
+          "path": "/v2/app/*", "status": 401,
+          "headers": ["WWW-Authenticate": .string(#"Bearer realm="http://\#(double.authority)/token",service="s""#)],
+        ]
+      ])
+    #expect(try double.requests().count >= 1, "the token was asked for")
+  }
+
+  private func expectBounded(_ words: [String], _ name: String, _ routes: [JSON]) throws {
+    let double = try RegistryDouble(routes: routes)
+    try withStore { store in
+      let outcome = try run(
+        ["prlimit", "--data=\(64 << 20)"] + store.command(words + ["\(double.authority)/\(name)"]),
+        as: store.identity, environment: store.environment, timeout: 60)
+      #expect(!outcome.timedOut && outcome.status == 1 && outcome.err.hasPrefix("dhow: "), "\(outcome)")
+    }
+  }
+
   @Test func `a registry that sends a byte a second is given up`() throws {
     let image = try SampleImage([SampleImage.archive("a", 500_000)])
     let routes = Self.blob(

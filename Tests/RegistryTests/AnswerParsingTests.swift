@@ -58,3 +58,28 @@ struct AnswerParsingTests {
     #expect(policy.pause(after: 1_000_000, random: 1) == 1000)
   }
 }
+
+/// Docker Hub's search, as its index answers it.
+struct SearchTests {
+  @Test func `an index that searches is asked, with the word and how many`() throws {
+    let answer = #"""
+      {"num_pages": 1, "results": [
+        {"name": "nginx", "description": "Official build of Nginx.", "star_count": 20000, "is_official": true,
+         "is_automated": false},
+        {"name": "some/nginx", "description": "\u001b[31mred", "star_count": 3}, {"description": "nameless"}, 7]}
+      """#
+    let server = try ScriptedServer { request, _ in
+      request.path == "/v1/search" ? .text(200, answer) : .text(404, "")
+    }
+    let found = try client(server).search("ngi nx", limit: 2)
+    #expect(server.requests.map(\.target) == ["/v1/search?q=ngi%20nx&n=2"])
+    #expect(found.map(\.name) == ["nginx", "some/nginx"])
+    #expect(found.first?.stars == 20000 && found.first?.isOfficial == true && found.last?.isOfficial == false)
+  }
+
+  @Test func `who searches too often is told so, and the catalog is not asked`() throws {
+    let server = try ScriptedServer { _, _ in .text(429, #"{"message": "too many"}"#, [("Retry-After", "9999")]) }
+    let error = #expect(throws: RegistryError.self) { try client(server).search("x", limit: 5) }
+    #expect(error?.kind == .rateLimited && server.requests.allSatisfy { $0.path == "/v1/search" })
+  }
+}

@@ -14,6 +14,8 @@ struct BlobUpload {
   /// Bytes of one request; nil for the whole in one.
   var chunk: Int64?
   let progress: ((Int64) -> Void)?
+  /// A chunk is never made smaller than this; more when the registry asks for more.
+  var leastChunk: Int64 = 1 << 20
 
   /// Bytes of one request to a registry that takes no more at once.
   static let smallChunk: Int64 = 16 << 20
@@ -50,8 +52,10 @@ struct BlobUpload {
   private mutating func shouldGoOn(
     after error: RegistryError, failures: inout Int, progressed: Bool
   ) throws(RegistryError) -> Bool {
-    if error.status == 413, chunk == nil, size > Self.smallChunk {
-      chunk = Self.smallChunk
+    if error.status == 413 {
+      let less = chunk.map { $0 / 2 } ?? min(Self.smallChunk, size / 2)
+      guard less >= leastChunk else { return false }
+      chunk = less
       return true
     }
     // 404 and 416 tell that the upload is lost or stands elsewhere.
@@ -71,8 +75,9 @@ struct BlobUpload {
       answers: [202])
     let (response, address) = try session.send(call)
     response.discard()
-    if let text = response.headers.first("OCI-Chunk-Min-Length"), let least = Int64(text), let chunk, least > chunk {
-      self.chunk = min(least, Self.largestChunk)
+    if let text = response.headers.first("OCI-Chunk-Min-Length"), let least = Int64(text), least > 0 {
+      leastChunk = max(leastChunk, min(least, Self.largestChunk))
+      if let chunk { self.chunk = max(chunk, min(least, Self.largestChunk)) }
     }
     return Position(location: try session.uploadLocation(response, address, asked))
   }

@@ -23,6 +23,8 @@ extension RegistrySession {
     case .denied: error.hint = "the account may not do this; dhow login \(endpoint.name) uses another"
     case .rateLimited:
       if let retryAfter, retryAfter != .max { error.hint = "the registry asks to wait \(retryAfter) seconds" }
+    case .limit:
+      error.hint = "the registry, or a proxy before it, takes no request of that size: its limit can be raised there"
     default: break
     }
     return error

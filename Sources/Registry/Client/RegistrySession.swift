@@ -129,7 +129,8 @@ final class RegistrySession {
     var authorization = authorization
     for _ in 0...RegistryLimits.redirects {
       var request = HTTPRequest(
-        call.method, address, headers: call.headers, body: call.body, answerTimeout: call.answerTimeout)
+        call.method, address, headers: call.headers, body: call.body, answerTimeout: call.answerTimeout,
+        isRepeatable: call.isRepeatable)
       if let authorization { request.headers.set("Authorization", authorization) }
       let response: HTTPResponse
       do throws(HTTPFailure) { response = try client(for: address).send(request) } catch {
