@@ -49,15 +49,17 @@ let package = Package(
     library("Registry", ["Basics", "OCI", "LinuxKernel", "HTTP"]),
     library("RegistryServer", ["Basics", "OCI", "LinuxKernel", "HTTP", "Storage"]),
     library("Runtime", ["Basics", "OCI", "LinuxKernel", "CLinux", "Storage"]),
+    library(
+      "ImageBuild",
+      ["Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Dockerfile"]),
     library("Networking", ["Basics", "LinuxKernel", "Storage"]),
     library(
       "ContainerEngine",
       [
         "Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking", "HTTP",
-        "Registry",
-        "RegistryServer",
+        "Registry", "RegistryServer", "Dockerfile", "ImageBuild",
       ]),
-    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "Runtime", "ContainerEngine"]),
+    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "Runtime", "ImageBuild", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
     .target(
       name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport",

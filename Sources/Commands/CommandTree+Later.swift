@@ -2,8 +2,6 @@ extension CommandTree {
   /// Commands of docker and podman that later versions bring, each with the sentence that says so.
   static var later: [CommandEntry] {
     [
-      CommandEntry("build", .later(building)),
-      CommandEntry("builder", .later(building)),
       CommandEntry("buildx", .later(building)),
       CommandEntry("network", .later("--network none, host and container:NAME work")),
       CommandEntry("port", .later("published ports come with networks")),
@@ -54,8 +52,7 @@ extension CommandTree {
   }
 
   static var imageLater: [CommandEntry] {
-    ["build"].compactMap { name in later.first { $0.name == name } }
-      + ["mount", "unmount", "scp", "sign", "tree", "trust"].map { CommandEntry($0, .later(nothing)) }
+    ["mount", "unmount", "scp", "sign", "tree", "trust"].map { CommandEntry($0, .later(nothing)) }
   }
 
   static var systemLater: [CommandEntry] {

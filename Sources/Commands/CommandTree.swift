@@ -65,6 +65,7 @@ package enum CommandTree {
     [
       CommandEntry("attach", AttachCommand.self),
       CommandEntry("branch", BranchCommand.self),
+      CommandEntry("build", BuildCommand.self),
       CommandEntry("commit", CommitCommand.self),
       CommandEntry("completion", CompletionCommand.self),
       CommandEntry("cp", CpCommand.self),
@@ -113,6 +114,7 @@ package enum CommandTree {
 
   static var nouns: [CommandEntry] {
     [
+      CommandEntry("builder", .noun(summary: "Manage builds", verbs: { builder })),
       CommandEntry("container", .noun(summary: "Manage containers", verbs: { container })),
       CommandEntry("healthcheck", .noun(summary: "Check the health of containers", verbs: { healthcheck })),
       CommandEntry("image", .noun(summary: "Manage images", verbs: { image })),
@@ -162,6 +164,7 @@ package enum CommandTree {
 
   static var image: [CommandEntry] {
     [
+      CommandEntry("build", BuildCommand.self),
       CommandEntry("diff", ImageDiffCommand.self),
       CommandEntry("exists", ImageExistsCommand.self),
       CommandEntry("history", HistoryCommand.self),
@@ -181,6 +184,10 @@ package enum CommandTree {
   }
 
   static var healthcheck: [CommandEntry] { [CommandEntry("run", HealthcheckRunCommand.self)] }
+
+  static var builder: [CommandEntry] {
+    [CommandEntry("build", BuildCommand.self), CommandEntry("prune", BuilderPruneCommand.self)]
+  }
 
   static var serving: [CommandEntry] { [CommandEntry("serve", RegistryServeCommand.self)] }
 

@@ -93,6 +93,9 @@ package struct ArchiveFailure: Sendable {
 
   package init(doing: String) { self.doing = doing }
 
+  func invalid(_ reason: String, hint: String? = nil) -> EngineError {
+    EngineError(.invalidInput, doing, reason, hint: hint)
+  }
   func corrupt(_ reason: String) -> EngineError { EngineError(.corrupt, doing, reason) }
   func limit(_ reason: String, hint: String? = nil) -> EngineError {
     EngineError(.limitReached, doing, reason, hint: hint)

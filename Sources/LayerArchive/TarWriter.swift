@@ -13,6 +13,7 @@ package final class TarWriter {
   private var padding = 0
   /// Bytes written so far.
   package private(set) var count: Int64 = 0
+  package private(set) var entries: Int64 = 0
 
   package init(_ sink: @escaping (UnsafeRawBufferPointer) throws -> Void) { self.sink = sink }
 
@@ -21,6 +22,7 @@ package final class TarWriter {
   /// Begins an entry; `write` must then bring exactly its `size` bytes.
   package func begin(_ entry: TarEntry) throws {
     precondition(remaining == 0, "the entry before is not complete")
+    entries += 1
     var path = entry.path
     if entry.kind == .directory, path.last != UInt8(ascii: "/") { path.append(UInt8(ascii: "/")) }
     let size = entry.kind == .regular ? entry.size : 0

@@ -66,7 +66,7 @@ package enum TreeArchive {
   }
 }
 
-private struct Archive {
+struct Archive {
   private struct FileID: Hashable {
     var device: UInt
     var inode: UInt
@@ -76,13 +76,19 @@ private struct Archive {
   let writer: TarWriter
   let owners: OwnerShift
   let failure: ArchiveFailure
+  /// What is said differently than the tree has it; nil is nothing.
+  private let rules: ArchiveRules?
   /// The first name of each file that has several.
   private var written: [FileID: [UInt8]] = [:]
   private var sockets = 0
   private var shortened = 0
   private let buffer = ContentBuffer()
 
-  init(source: TreeArchive.Source, writer: TarWriter, owners: OwnerShift, failure: ArchiveFailure) {
+  init(
+    source: TreeArchive.Source, writer: TarWriter, owners: OwnerShift, rules: ArchiveRules? = nil,
+    failure: ArchiveFailure
+  ) {
+    self.rules = rules
     self.source = source
     self.writer = writer
     self.owners = owners
@@ -100,6 +106,9 @@ private struct Archive {
   }
 
   mutating func add(_ item: TreeItem) throws {
+    if let rules, rules.refusesSpecialFiles, ![S_IFREG, S_IFDIR, S_IFLNK].contains(item.kind) {
+      throw failure.invalid("\(item.shown) is a socket, a FIFO or a device", hint: "name it in .dockerignore")
+    }
     switch item.kind {
     case S_IFREG: try addFile(item)
     case S_IFDIR: try addDirectory(item)
@@ -119,6 +128,7 @@ private struct Archive {
       kind, item.path, mode: item.status.st_mode & 0o7777, uid: Int64(owner.user), gid: Int64(owner.group),
       mtimeSeconds: Int64(item.status.st_mtim.tv_sec), linkTarget: linkTarget)
     entry.mtimeNanoseconds = Int32(item.status.st_mtim.tv_nsec)
+    rules?.apply(to: &entry)
     return entry
   }
 

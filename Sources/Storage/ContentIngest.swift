@@ -109,7 +109,8 @@ package final class ContentIngest {
       try File.makeDirectory(at: area.descriptor.raw, name)
       let tree = "\(name)/\(StatePath.layerTreeName)"
       try File.makeDirectory(at: area.descriptor.raw, tree, mode: 0o755)
-      return LayerDraft(self, name: name, diffID, tree: try File.openDirectory(at: area.descriptor.raw, tree))
+      return LayerDraft(
+        self, name: name, diffID, path: area.path(tree), tree: try File.openDirectory(at: area.descriptor.raw, tree))
     }
   }
 
@@ -166,6 +167,12 @@ package final class ContentIngest {
     return try during("opening layer \(diffID.short)") {
       try File.openDirectory(at: area.descriptor.raw, "layer-\(diffID.hex)/\(StatePath.layerTreeName)")
     }
+  }
+
+  /// Where that tree is, relative to the root directory, until the next `publish`.
+  package func treePath(_ diffID: Digest) -> String {
+    guard stagedLayers.contains(diffID) else { return StatePath.layerTree(diffID) }
+    return area.path("layer-\(diffID.hex)/\(StatePath.layerTreeName)")
   }
 
   /// Publishes the adopted downloads alone, so that nobody waits for them any longer.
@@ -264,8 +271,13 @@ package final class LayerDraft {
   private var isFinished = false
   /// The empty directory to extract into, mode 0755, owned by the caller.
   package let tree: OwnedDescriptor
+  /// The same relative to the root directory.
+  package let path: String
 
-  fileprivate init(_ ingest: ContentIngest, name: String, _ expected: Digest?, tree: consuming OwnedDescriptor) {
+  fileprivate init(
+    _ ingest: ContentIngest, name: String, _ expected: Digest?, path: String, tree: consuming OwnedDescriptor
+  ) {
+    self.path = path
     self.ingest = ingest
     self.name = name
     self.expected = expected

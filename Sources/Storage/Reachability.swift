@@ -19,7 +19,17 @@ package struct Reachability: Sendable {
       try addImage(of: record, directory)
     }
     try addLists(directory)
+    try addBuilds(directory)
     try addPins(directory)
+  }
+
+  /// What builds made is kept for the next ones, until `builder prune` or the budget takes it.
+  private mutating func addBuilds(_ directory: StateDirectory) throws(EngineError) {
+    for step in try BuildCache(directory).steps() {
+      guard let layer = step.record.layer else { continue }
+      layers.insert(layer.diffID)
+      blobs.insert(layer.blob.digest)
+    }
   }
 
   private mutating func addImages(_ directory: StateDirectory) throws(EngineError) {

@@ -80,6 +80,18 @@ package enum StatePath {
   package static func volumeCopying(_ name: String) -> String { "volumes/\(name)/copying" }
   package static func volumeLock(_ name: String) -> String { "volumes/\(name)/lock" }
 
+  /// What builds made before, and what their cache mounts keep; made with the first build.
+  package static let buildCache = "build-cache"
+  package static let buildSteps = "build-cache/steps"
+  package static func buildStep(_ key: String) -> String { "build-cache/steps/\(key).json" }
+  package static let buildMounts = "build-cache/mounts"
+  package static func buildMount(_ name: String) -> String { "build-cache/mounts/\(name)" }
+  package static let buildContexts = "build-cache/contexts"
+  package static func buildContext(_ name: String) -> String { "build-cache/contexts/\(name)" }
+  /// Small facts that were costly to find: digests of other stages' files, times of commits.
+  package static let buildFacts = "build-cache/facts"
+  package static func buildFact(_ key: String) -> String { "build-cache/facts/\(key).json" }
+
   package static let staging = "staging"
   package static func staging(_ id: String) -> String { "staging/\(id)" }
   package static let trash = "trash"
@@ -98,7 +110,7 @@ package enum StatePath {
   /// All we ever make at the top of the root directory; the marker last, so that a reset cut short can be done again.
   package static let allAtTop: [String] = [
     containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, manifestLists, layers,
-    snapshots, staging, trash, locks, events, eventsBefore, storeRecord, storeRecord + ".new", layoutMarker + ".new",
+    snapshots, buildCache, staging, trash, locks, events, eventsBefore, storeRecord, storeRecord + ".new", layoutMarker + ".new",
     layoutMarker,
   ]
 

@@ -205,7 +205,7 @@ extension Engine {
 
 extension Descriptor {
   /// The same layer under the standard's type: an OCI manifest does not list docker's.
-  fileprivate var asOCILayer: Descriptor {
+  var asOCILayer: Descriptor {
     var copy = self
     switch mediaType {
     case .dockerLayer: copy.mediaType = .ociLayer

@@ -32,7 +32,10 @@ struct ContainerLayers {
     self.doing = doing
     self.map = map
     let shifted = map.map { ShiftedLayers(engine.directory, $0) }
-    imageTrees = record.layers.reversed().map { shifted?.tree($0) ?? StatePath.layerTree($0) }
+    // Overlay takes no directory twice, and of a layer that an image has twice the upper one hides the lower.
+    var seen: Set<Digest> = []
+    imageTrees = record.layers.reversed().filter { seen.insert($0).inserted }
+      .map { shifted?.tree($0) ?? StatePath.layerTree($0) }
   }
 
   /// All that the writable layer stands on: snapshots, then the image's layers.

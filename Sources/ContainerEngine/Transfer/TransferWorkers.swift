@@ -137,7 +137,7 @@ struct Interrupted: Error {
 }
 
 /// SIGINT and SIGTERM noted instead of obeyed for a while.
-private final class Interruption {
+final class Interruption {
   nonisolated(unsafe) private static var seen: Int32 = 0
   private var before: [(number: Int32, action: sigaction)] = []
 

@@ -1,0 +1,46 @@
+package import Basics
+package import ImageBuild
+package import OCI
+
+/// What `build` was asked for.
+package struct BuildRequest: Sendable {
+  package enum Context: Sendable, Equatable {
+    case directory(String)
+    /// A Dockerfile, or a tar archive with one.
+    case standardInput
+    /// Of http(s) or git.
+    case remote(String)
+  }
+
+  package var context: Context
+  /// `-f`: a path, or `-`; nil looks for the usual names.
+  package var dockerfile: String?
+  package var settings = BuildSettings()
+  /// Several make an index.
+  package var platforms: [Platform] = []
+  package var tags: [String] = []
+  package var labels: [(String, String)] = []
+  package var annotations: [(String, String)] = []
+  /// `--pull`.
+  package var pull = PullPolicy.missing
+  package var access = RegistryAccess()
+  /// New layers become one; with `squashesAll` the base's too.
+  package var squashes = false
+  package var squashesAll = false
+  package var omitsHistory = false
+  package var explains = false
+  package var verifies = false
+
+  package init(context: Context) { self.context = context }
+}
+
+/// What a build made.
+package struct BuiltImage: Sendable {
+  /// `sha256:…` of the config.
+  package var id: String
+  /// `sha256:…` of the manifest.
+  package var digest: String
+  package var manifest: Descriptor
+  /// Full names it was given.
+  package var names: [String]
+}
