@@ -2,7 +2,7 @@
 # make test         everything this machine can test: the second
 SHELL = /bin/sh
 .DEFAULT_GOAL = help
-.PHONY: help deps build debug unit integration test vm check docs fmt bench install release quickstart clean
+.PHONY: help deps build debug unit integration test stress vm check docs fmt bench install release quickstart clean
 
 # Where `install` and `quickstart` put the program; root's default is for everybody.
 PREFIX ?= $(shell if [ "$$(id -u)" = 0 ]; then echo /usr/local; else echo "$$HOME/.local"; fi)
@@ -32,6 +32,9 @@ integration: ## tests of the built program (as root: as the user $$DHOW_TEST_USE
 test: ## everything this machine can run
 	@scripts/deps run build quickstart test
 	@scripts/test all
+
+stress: debug ## 64 workers with mixed commands on one store for five minutes
+	@DHOW=.build/debug/dhow scripts/stress 300 64
 
 vm: ## tests in a virtual machine with systemd and cgroup v2, where the tool for it is there
 	@scripts/vm-test

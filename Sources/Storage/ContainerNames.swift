@@ -5,8 +5,8 @@ import LinuxKernel
 /// The names of containers: `names/NAME` is a link whose text is the packed id, so that one system call claims a name
 /// for one of any number of processes (SECURITY F11) and one reads it.
 ///
-/// A link counts only when the container has that name in its record, or is still being made by a living process. All
-/// others are stale: their owner died between two steps.
+/// A link counts only when the container has that name in its record, or is still being made or renamed by a living
+/// process. All others are stale: their owner died between two steps.
 struct ContainerNames {
   private let directory: StateDirectory
 
@@ -28,6 +28,8 @@ struct ContainerNames {
     guard Identifier.isName(name) else { throw Self.invalid(name) }
     try during("naming a container \(name)") {
       if try link(name, id) { return }
+      // Claimed by an earlier attempt that died: whoever renames a container has its lock.
+      if try target(of: name) == id { return }
       // Docker checks the holder, too; only a name without one may be taken over, and by one process at a time.
       if let holder = try holder(of: name) { throw Self.conflict(name, holder) }
       let lock = try StoreLock.acquire(.names, in: directory)
@@ -58,11 +60,12 @@ struct ContainerNames {
   /// The container that has a name, nil when the link is stale.
   func holder(of name: String) throws -> String? {
     guard let id = try target(of: name) else { return nil }
-    // In this order: a container that is published between the two looks is seen by the second.
+    // In this order: a container that is published or renamed between the two looks is seen by the second.
     if try FileLock.isHeld(at: directory.root.raw, "\(StatePath.staging(id))/\(StagingArea.lockName)") { return id }
+    let isChanging = try FileLock.isHeld(at: directory.root.raw, StatePath.containerLock(id))
     do throws(EngineError) {
       guard let record = try ContainerStore(directory).record(id) else { return nil }
-      return record.name == name ? id : nil
+      return record.name == name || isChanging ? id : nil
     } catch {
       // Somebody's damaged record keeps its name until `system check --repair`.
       return id

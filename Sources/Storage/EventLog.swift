@@ -60,20 +60,24 @@ package struct EventLog {
 
   package init(_ directory: StateDirectory) { self.directory = directory }
 
-  /// Appends an event. There is nobody to tell of a failure: what happened has happened.
-  package func append(_ event: Event) {
-    var line = event.json.bytes()
-    if line.count > Self.lineLimit {
-      var short = event
-      short.attributes = Array(event.attributes.prefix(2).map { ($0.0, String($0.1.prefix(512))) })
-      line = short.json.bytes()
+  /// Appends events. There is nobody to tell of a failure: what happened has happened.
+  package func append(_ events: Event...) {
+    var lines: [UInt8] = []
+    for event in events {
+      var line = event.json.bytes()
+      if line.count > Self.lineLimit {
+        var short = event
+        short.action = String(event.action.prefix(512))
+        short.attributes = Array(event.attributes.prefix(2).map { ($0.0, String($0.1.prefix(512))) })
+        line = short.json.bytes()
+      }
+      lines += line + [UInt8(ascii: "\n")]
     }
-    line.append(UInt8(ascii: "\n"))
     let file = openat(
       directory.root.raw, StatePath.events, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard file >= 0 else { return }
     defer { close(file) }
-    guard write(file, line, line.count) == line.count else { return }
+    guard write(file, lines, lines.count) == lines.count else { return }
     if lseek(file, 0, SEEK_CUR) > Self.fileLimit { begin(after: file) }
   }
 

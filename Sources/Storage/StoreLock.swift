@@ -14,6 +14,9 @@ import LinuxKernel
 /// | 4 | names | locks/names | putting a name in the place of a stale one |
 ///
 /// The kernel frees the lock of a dead holder. The file holds the pid of the last one who took it.
+///
+/// The kernel's locks know no turns: those who share would keep out for ever who wants a lock alone. So whoever has to
+/// wait for `content` alone holds `locks/content.next` meanwhile, and those who share let them go first.
 package struct StoreLock: ~Copyable {
   package enum Kind: Equatable, Sendable {
     case sweep
@@ -41,6 +44,9 @@ package struct StoreLock: ~Copyable {
       case .names: StatePath.lock("names")
       }
     }
+
+    /// Locked by whoever waits for the lock alone.
+    var turnPath: String { path + ".next" }
 
     /// The thing locked, in words.
     var words: String {
@@ -90,15 +96,25 @@ package struct StoreLock: ~Copyable {
   ) throws(EngineError) -> StoreLock {
     checkOrder(kind, directory)
     return try during("waiting for \(kind.words)") {
-      if let lock = try attempt(kind, in: directory, shared: shared) { return lock }
+      let root = directory.root.raw
+      func isNext() throws(SystemError) -> Bool {
+        guard shared else { return true }
+        return try !FileLock.isHeld(at: root, kind.turnPath)
+      }
+      if try isNext(), let lock = try attempt(kind, in: directory, shared: shared) { return lock }
+      var turn: FileLock?
       let deadline = MonotonicClock.now + patience
       var pause: UInt32 = 500
       while MonotonicClock.now < deadline {
         usleep(pause)
-        if let lock = try attempt(kind, in: directory, shared: shared) { return lock }
+        if !shared, kind == .content, turn == nil { turn = try FileLock.attempt(at: root, kind.turnPath) }
+        if try isNext(), let lock = try attempt(kind, in: directory, shared: shared) { return lock }
         pause = min(pause * 2, 20_000)
       }
       announce("waiting for \(kind.words), which \(holder(of: kind, in: directory)) holds")
+      if kind == .content, turn == nil { turn = try FileLock.acquire(at: root, kind.turnPath, shared: shared) }
+      if shared { turn = nil }
+      defer { withExtendedLifetime(turn) {} }
       // In the kernel's queue from here on: nobody who comes later is served before us for ever.
       let lock = try FileLock.acquire(at: directory.root.raw, kind.path, shared: shared)
       return try StoreLock(directory, kind, signed(lock))

@@ -39,6 +39,40 @@ struct EventsTests {
     }
   }
 
+  @Test func `every step of a container's life is told in docker's words`() throws {
+    try withStore { store in
+      try store.loadBusybox()
+      try store.must("run", "-d", "--name", "cc", "busybox", "sleep", "1000")
+      try store.must("exec", "cc", "sh", "-c", "echo x")
+      #expect(try store.dhow("exec", "cc", "sh", "-c", "exit 9").status == 9)
+      try store.must("cp", "cc:/etc/passwd", store.directory + "/passwd")
+      try store.must("snapshot", "create", "cc")
+      try store.must("restart", "-t", "0", "cc")
+      try store.must("stop", "-t", "0", "cc")
+      try store.must("rollback", "cc@1")
+      try store.must("branch", "cc@1", "dd")
+      try store.must("rm", "dd")
+      try store.must("snapshot", "create", "cc")
+      try store.must("rollback", "cc@1")
+      try store.must("snapshot", "rm", "cc@2")
+      try store.must("start", "cc")
+      try store.must("rm", "-f", "cc")
+      let format = "{{.Action}}{{with index .Actor.Attributes \"exitCode\"}} {{.}}{{end}}"
+      let lines = try store.must(
+        "events", "--stream=false", "--filter", "container=cc", "--filter", "type=container", "--format", format
+      ).lines
+      #expect(
+        lines == [
+          "create", "start", "exec_create: sh -c echo x", "exec_start: sh -c echo x", "exec_die 0",
+          "exec_create: sh -c exit 9", "exec_start: sh -c exit 9", "exec_die 9", "copy", "snapshot",
+          "kill", "kill", "die 137", "stop", "start", "restart", "kill", "kill", "die 137", "stop", "rollback",
+          "branch",
+          "snapshot", "rollback", "snapshot_rm", "start", "kill", "die 137", "destroy",
+        ], "\(lines)")
+      #expect(try actions(store, "--filter", "event=exec_start").count == 2)
+    }
+  }
+
   @Test func `those that come are followed, also into the next file, and the files stay small`() throws {
     try withStore { store in
       try store.loadBusybox()

@@ -1,10 +1,11 @@
 import Basics
 import LinuxKernel
 import OCI
-import Storage
 import TestSupport
 import Testing
 import store_probe
+
+@testable import Storage
 
 @Suite struct ContainerStoreTests {
   @Test func `a published container is found by id, name and prefix`() throws {
@@ -100,6 +101,25 @@ import store_probe
       #expect(throws: EngineError.self) { try containers.find("old", doing: "x") }
       #expect(names(in: store.location.root + "/names") == ["new"])
       #expect(try containers.record(record.id)?.otherMembers["later"] == 1)
+    }
+  }
+
+  /// Found by scripts/stress: a sweep took the new name away between the claim and the record.
+  @Test func `a name that is being given is swept only when whoever gives it is dead`() throws {
+    try withStore { store in
+      let containers = ContainerStore(store)
+      let record = try store.makeContainer("old")
+      let names = ContainerNames(try store.reopened())
+      do {
+        let lock = try containers.lock(record.id, doing: "x")
+        try ContainerNames(store).claim("new", for: record.id)
+        #expect(try names.holder(of: "new") == record.id)
+        // The same again, after a first attempt that died.
+        try ContainerNames(store).claim("new", for: record.id)
+        withExtendedLifetime(lock) {}
+      }
+      #expect(try names.holder(of: "new") == nil)
+      #expect(try names.holder(of: "old") == record.id)
     }
   }
 

@@ -46,6 +46,23 @@ import store_probe
     }
   }
 
+  @Test func `who wants the lock alone goes before those who come to share it`() throws {
+    try withStore { store in
+      try store.prepare()
+      let other = try store.reopened()
+      // As of a process that waits for the lock alone.
+      var turn: FileLock? = try FileLock.acquire(at: store.root.raw, StatePath.lock("content") + ".next")
+      var said = 0
+      let lock = try StoreLock.acquire(.content, in: other, shared: true, patience: 1_000_000) { _ in
+        said += 1
+        turn = nil
+      }
+      #expect(said == 1)
+      withExtendedLifetime(lock) {}
+      withExtendedLifetime(turn) {}
+    }
+  }
+
   @Test func `a container's lock is its own and goes with it`() throws {
     try withStore { store in
       let one = try store.makeContainer("one")

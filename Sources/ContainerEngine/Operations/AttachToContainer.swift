@@ -23,6 +23,7 @@ extension Engine {
     guard let connection = try connection(to: id) else {
       throw EngineError(.wrongState, doing, "its monitor does not answer")
     }
+    note("attach", record)
     return try follow(connection, record, request, redraws: true)
   }
 
@@ -41,7 +42,9 @@ extension Engine {
     switch outcome {
     case .exited(let status): return .exited(status.code)
     case .unheard(let status, let code): return .unheard(status.code, errno: code)
-    case .detached: return .detached
+    case .detached:
+      note("detach", record)
+      return .detached
     case .readerGone: return .exited(128 + SIGPIPE)
     case .interrupted(let signal): return .exited(128 + signal)
     case .lost: return .exited(try recordedEnd(of: record.id, doing: "attaching to \(record.name)"))

@@ -10,7 +10,7 @@ extension Engine {
   /// Copies from the host, or from a tar stream on standard input, into a container.
   package func copyIn(_ request: CopyRequest) throws(EngineError) -> CopyOutcome {
     let doing = "copying to \(safeText(request.container)):\(safeText(request.path))"
-    return try during(doing) {
+    let outcome = try during(doing) {
       let entry = try ContainerEntry(self, request.container, writes: true, doing: doing)
       let path = Self.absolute(request.path)
       guard let local = request.localPath else {
@@ -37,10 +37,16 @@ extension Engine {
           doing)
       }
       close(ends.read)
-      let sent = Result { try send(source, owners: owners, to: ends.write, doing) }
+      let sent = Result {
+        let outcome = try send(source, owners: owners, to: ends.write, doing)
+        try faultPoint("copy.sent")
+        return outcome
+      }
       close(ends.write)
-      return try outcome(of: sent, task)
+      return try self.outcome(of: sent, task)
     }
+    note("copy", containerNamed: request.container)
+    return outcome
   }
 
   /// In the child.
@@ -53,6 +59,7 @@ extension Engine {
     merge.isConfined = true
     merge.owners = inside.owners
     let stream = DescriptorSource(descriptor, shown: "the archive")
+    try faultPoint("copy.entered")
     return try extract(
       top == nil ? Decompressor(stream, failure: failure) : stream, into: destination, merge,
       keepsOwners: keepsOwners && inside.isRoot, failure
@@ -62,7 +69,7 @@ extension Engine {
   /// Copies from a container to the host, or as a tar stream to standard output.
   package func copyOut(_ request: CopyRequest) throws(EngineError) -> CopyOutcome {
     let doing = "copying from \(safeText(request.container)):\(safeText(request.path))"
-    return try during(doing) {
+    let outcome = try during(doing) {
       let entry = try ContainerEntry(self, request.container, writes: false, doing: doing)
       let isStream = request.localPath == nil
       let owners = request.keepsOwners && !isStream ? OwnerShift(try entry.namespaceIDs()) : .none
@@ -81,8 +88,10 @@ extension Engine {
       close(ends.write)
       let received = Result { try receive(ends.read, local, request, entry, doing) }
       close(ends.read)
-      return try outcome(of: received, task)
+      return try self.outcome(of: received, task)
     }
+    note("copy", containerNamed: request.container)
+    return outcome
   }
 
   private func receive(
@@ -99,6 +108,7 @@ extension Engine {
       try enterUserNamespace()
     }
     let source = CountingSource(DescriptorSource(descriptor, shown: "the archive"))
+    try faultPoint("copy.received")
     let result = try extract(
       source, into: destination, merge, keepsOwners: request.keepsOwners, ArchiveFailure(doing: doing))
     return CopyOutcome(bytes: source.count, notes: result.notes)

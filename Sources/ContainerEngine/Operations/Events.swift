@@ -36,12 +36,17 @@ extension Engine {
 
   /// Notes what happened to a container.
   func note(_ action: String, _ record: ContainerRecord, _ more: [(String, String)] = []) {
+    EventLog(directory).append(event(action, record, more))
+  }
+
+  /// What happened to a container, to be noted; now is when.
+  func event(_ action: String, _ record: ContainerRecord, _ more: [(String, String)] = []) -> Event {
     var attributes = [("image", record.image), ("name", record.name)] + more
     for label in record.defaults.labels + record.settings.labels {
       attributes.removeAll { $0.0 == label.0 && $0.0 != "image" && $0.0 != "name" }
       if !attributes.contains(where: { $0.0 == label.0 }) { attributes.append(label) }
     }
-    EventLog(directory).append(Event(type: "container", action: action, id: record.id, attributes: attributes))
+    return Event(type: "container", action: action, id: record.id, attributes: attributes)
   }
 
   /// The same by the container's id; one that is gone or damaged has nothing to tell.
@@ -55,6 +60,11 @@ extension Engine {
   func noteTransfer(_ action: String, of name: String) {
     guard let reference = try? Reference(parsing: name) else { return }  // Only names come here.
     note(action, image: reference.familiar, name: reference.familiarName)
+  }
+
+  /// The same by what a person calls it.
+  func note(_ action: String, containerNamed name: String, _ more: [(String, String)] = []) {
+    if let id = try? containers.find(name, doing: "") { note(action, container: id, more) }
   }
 
   /// Notes what happened to an image.

@@ -23,10 +23,21 @@ extension Engine {
         .wrongState, doing, "container \(Identifier.short(id)) is paused, unpause the container before exec")
     }
     var prepared = try ExecPreparation(engine: self, record: record, program: program, doing: doing).prepare(request)
-    note("exec_start", record)
+    let execID = newID()
+    let words = request.command.joined(separator: " ")
+    EventLog(directory).append(
+      event("exec_create: \(words)", record, [("execID", execID)]),
+      event("exec_start: \(words)", record, [("execID", execID)]))
     prepared.options.cgroupProcs = CgroupPlacement(record: state.cgroup).entryFiles
-    return request.detached
-      ? try execDetached(id, request, prepared) : try execAttached(record, request, prepared)
+    if request.detached { return try execDetached(id, request, prepared) }
+    let outcome = try execAttached(record, request, prepared)
+    switch outcome {
+    case .exited(let code), .unheard(let code, _):
+      note("exec_die", record, [("execID", execID), ("exitCode", "\(code)")])
+    case .detached: note("exec_detach", record, [("execID", execID)])
+    case .started: break
+    }
+    return outcome
   }
 
   private func execAttached(

@@ -24,6 +24,7 @@ extension Engine {
           hint: "dhow rm -f \(safeText(name))")
       }
       try containers.markStopped(id)
+      note("kill", container: id, [("signal", "\(SIGKILL)")])
       try signalProgram(id, state, SIGKILL, doing: doing)
       try killUntilEnded(id, state, doing: doing)
     }

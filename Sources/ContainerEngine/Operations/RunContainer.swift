@@ -64,6 +64,7 @@ extension Engine {
   ) throws(EngineError) {
     _ = try stopContainer(name, timeout: timeout, signal: signal)
     _ = try startContainer(name, attach: nil, warn: warn)
+    note("restart", containerNamed: name)
   }
 
   /// Starts the program: here with the caller's streams, or in a monitor of its own with `-d`, with a terminal, which

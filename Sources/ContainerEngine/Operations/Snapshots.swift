@@ -47,7 +47,9 @@ extension Engine {
     defer { withExtendedLifetime(lock) {} }
     guard case .running = try containers.status(of: id) else {
       try enterUserNamespace()
-      return try snapshots.freeze(id, message: message).number
+      let number = try snapshots.freeze(id, message: message).number
+      note("snapshot", record, [("snapshot", "\(number)")])
+      return number
     }
     let hold = try hold(id, doing: doing)
     try enterUserNamespace()
@@ -57,6 +59,7 @@ extension Engine {
         upper.raw, to: tree, owners: .none, mode: overlayMode, failure: ArchiveFailure(doing: doing))
     }
     try hold?.release()
+    note("snapshot", record, [("snapshot", "\(snapshot.number)")])
     return snapshot.number
   }
 
@@ -80,10 +83,11 @@ extension Engine {
   package func removeSnapshot(_ operand: String) throws(EngineError) {
     let doing = "removing snapshot \(safeText(operand))"
     let asked = try SnapshotOperand(parsing: operand, least: 1, doing: doing)
-    let (id, _, lock) = try lockForSnapshots(asked.container, doing: doing)
+    let (id, record, lock) = try lockForSnapshots(asked.container, doing: doing)
     defer { withExtendedLifetime(lock) {} }
     try enterUserNamespace()
     try snapshots.remove(asked.number, of: id)
+    note("snapshot_rm", record, [("snapshot", "\(asked.number)")])
     if let failure = try Trash(directory).empty() { throw failure }
   }
 
@@ -92,7 +96,7 @@ extension Engine {
   package func rollBack(_ operand: String) throws(EngineError) {
     let doing = "rolling back to \(safeText(operand))"
     let asked = try SnapshotOperand(parsing: operand, least: 0, doing: doing)
-    let (id, _, lock) = try lockForSnapshots(asked.container, doing: doing)
+    let (id, record, lock) = try lockForSnapshots(asked.container, doing: doing)
     defer { withExtendedLifetime(lock) {} }
     if case .running = try containers.status(of: id) {
       throw EngineError(
@@ -101,6 +105,7 @@ extension Engine {
     }
     try enterUserNamespace()
     try snapshots.rollBack(id, to: asked.number)
+    note("rollback", record, [("snapshot", "\(asked.number)")])
   }
 
   /// Makes a second container that starts from a snapshot of the first, or with `@0` from its image. Nothing is copied.
@@ -131,6 +136,8 @@ extension Engine {
     copy.settings.creation = []
     _ = try draft.publish(copy)
     _ = consume content
+    note("branch", record, [("branch", name), ("snapshot", "\(asked.number)")])
+    note("create", copy)
     return copy.id
   }
 

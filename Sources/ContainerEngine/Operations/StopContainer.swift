@@ -87,6 +87,7 @@ package final class StopBatch {
     for (index, member) in members.enumerated() {
       guard let due = member.killDue, due <= now else { continue }
       members[index].killDue = nil
+      engine.note("kill", container: member.id, [("signal", "\(SIGKILL)")])
       try engine.signalProgram(member.id, member.state, SIGKILL, doing: "stopping \(safeText(member.name))")
     }
   }
@@ -115,6 +116,7 @@ extension Engine {
     let number = try signalNumber(word, doing: doing)
     let seconds = timeout ?? record.settings.stopTimeout ?? Self.defaultStopTimeout
     if !record.settings.autoRemove { try containers.markStopped(id) }
+    note("kill", record, [("signal", "\(number)")])
     try signalProgram(id, state, number, doing: doing)
     let now = MonotonicClock.now
     let killDue = seconds < 0 ? nil : now + min(seconds, 1 << 32) * 1_000_000_000

@@ -21,6 +21,7 @@ final class WatchedContainer {
   private var launchedAt: Int64 = 0
   private var oomKilled = false
   private var lastError = ""
+  private var death: Event?
   private var lastEnd: ExitRecord?
   private var restartCount: Int64 = 0
   private var backOff = RestartBackOff()
@@ -247,7 +248,9 @@ extension WatchedContainer {
     do throws(EngineError) { try during(doing) { try faultPoint("monitor.ended") } } catch { return report(error) }
     if oomKilled { engine.note("oom", record) }
     let seconds = (MonotonicClock.now - launchedAt) / 1_000_000_000
-    engine.note("die", record, [("execDuration", "\(seconds)"), ("exitCode", "\(status.code)")])
+    let death = engine.event("die", record, [("execDuration", "\(seconds)"), ("exitCode", "\(status.code)")])
+    // Told together with the removal that follows at once.
+    if settings.autoRemove { self.death = death } else { EventLog(engine.directory).append(death) }
   }
 
   private func exitRecord(_ status: ExitStatus) -> ExitRecord {
@@ -308,7 +311,7 @@ extension WatchedContainer {
         let name = try containers.record(record.id)?.name
         let remains = try containers.remove(record.id, name: name)
         _ = consume lock
-        engine.note("destroy", record)
+        EventLog(engine.directory).append(death ?? engine.event("die", record), engine.event("destroy", record))
         if let remains { try Trash(engine.directory).remove(remains) }
         if record.settings.mounts.contains(where: \.isAnonymous) {
           engine.removeAnonymousVolumes(of: record)
