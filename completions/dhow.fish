@@ -139,6 +139,8 @@ complete -c dhow -n '__dhow_just manifest' -a 'remove' -d 'Remove an image from 
 complete -c dhow -n '__dhow_just manifest' -a 'rm' -d 'Delete one or more manifest lists from local storage'
 complete -c dhow -n '__dhow_just system' -a 'check' -d 'Check the store, and repair what is damaged'
 complete -c dhow -n '__dhow_just system' -a 'df' -d 'Show disk usage'
+complete -c dhow -n '__dhow_just system' -a 'disable' -d 'Start no container after a boot'
+complete -c dhow -n '__dhow_just system' -a 'enable' -d 'Start containers after a boot as their restart policies say'
 complete -c dhow -n '__dhow_just system' -a 'events' -d 'Get real time events from the engine'
 complete -c dhow -n '__dhow_just system' -a 'info' -d 'Display system-wide information'
 complete -c dhow -n '__dhow_just system' -a 'prune' -d 'Remove unused data'

@@ -216,6 +216,8 @@ package enum CommandTree {
     [
       CommandEntry("check", CheckCommand.self),
       CommandEntry("df", DfCommand.self),
+      CommandEntry("disable", SystemDisableCommand.self),
+      CommandEntry("enable", SystemEnableCommand.self),
       CommandEntry("events", EventsCommand.self),
       CommandEntry("info", InfoCommand.self),
       CommandEntry("prune", SystemPruneCommand.self),

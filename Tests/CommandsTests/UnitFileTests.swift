@@ -1,4 +1,5 @@
 import Basics
+import ContainerEngine
 import Storage
 import Testing
 
@@ -31,7 +32,7 @@ import Testing
     ("grün", "\"grün\""),
   ])
   func `a word reaches the program as it is`(_ word: String, _ written: String) {
-    #expect(UnitFile.quoted(word) == written)
+    #expect(SystemdWord.quoted(word) == written)
   }
 
   @Test func `the container that there is is started, and stays the main process`() throws {

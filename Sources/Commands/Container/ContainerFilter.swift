@@ -5,8 +5,8 @@ internal import Storage
 /// docker's filters of `ps`, over summaries alone.
 struct ContainerFilter {
   static let keys = [
-    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name", "network", "publish", "since",
-    "status", "volume",
+    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "label", "name", "network", "publish",
+    "restart-policy", "should-start-on-boot", "since", "status", "volume",
   ]
 
   private let filters: FilterOptions
@@ -35,6 +35,12 @@ struct ContainerFilter {
     for health in filters.values("health") where !["none", "starting", "healthy", "unhealthy"].contains(health) {
       throw Self.invalid("health", health)
     }
+    for policy in filters.values("restart-policy") where RestartPolicy(policy) == nil {
+      throw Self.invalid("restart-policy", policy)
+    }
+    for word in filters.values("should-start-on-boot") where !["true", "false", "1", "0"].contains(word) {
+      throw Self.invalid("should-start-on-boot", word)
+    }
     ancestors = try filters.values("ancestor").compactMap(image)
     before = try filters.values("before").map { try Self.find($0, all).created }.min()
     since = try filters.values("since").map { try Self.find($0, all).created }.max()
@@ -62,6 +68,8 @@ struct ContainerFilter {
       guard case .exited(let code, _) = container.state, exitCodes.contains(code) else { return false }
     }
     return any("status") { $0 == container.stateName } && any("health") { $0 == container.health?.rawValue ?? "none" }
+      && any("restart-policy") { wanted in RestartPolicy(wanted)?.name == container.restart.name }
+      && any("should-start-on-boot") { ["true", "1"].contains($0) == container.startsOnBoot }
       && any("is-task") { ["false", "0"].contains($0) }
   }
 

@@ -16,7 +16,9 @@ enum CreateCommand: Command {
     var request = try options.request(operands: operands)
     request.settings.creation = UnitWords.kept(invocation.words)
     for warning in options.warnings { invocation.showWarning(warning) }
-    let container = try invocation.engine().createContainer(request) {
+    let engine = try invocation.engine()
+    invocation.warnOfBoot(request.settings.restart.name.rawValue, engine)
+    let container = try engine.createContainer(request) {
       invocation.pullObserver(isQuiet: options.isQuiet)
     }
     for warning in container.warnings { invocation.showWarning(warning) }

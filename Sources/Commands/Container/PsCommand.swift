@@ -53,7 +53,8 @@ enum PsCommand: Command {
       return .success
     }
     let columns = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"] + (options.size ? ["Size"] : [])
-    try ContainerRow.printer(columns: columns, truncates: !options.noTruncation, now: .now)
+    let boot = engine.bootStatus()
+    try ContainerRow.printer(columns: columns, truncates: !options.noTruncation, now: .now, boot: boot)
       .print(containers, as: format, to: invocation.output)
     return .success
   }
@@ -77,7 +78,9 @@ enum PsCommand: Command {
 
 /// A container's fields as templates of `ps` see them.
 enum ContainerRow {
-  static func printer(columns: [String], truncates: Bool, now: Timestamp) -> ListPrinter<ContainerSummary> {
+  static func printer(
+    columns: [String], truncates: Bool, now: Timestamp, boot: BootStatus = BootStatus()
+  ) -> ListPrinter<ContainerSummary> {
     ListPrinter(
       fields: [
         .init("ID", "CONTAINER ID") { truncates ? Identifier.short($0.id) : $0.id },
@@ -93,6 +96,7 @@ enum ContainerRow {
         .init("Mounts", "MOUNTS") { mounts($0.mounts, truncates) },
         .init("LocalVolumes", "LOCAL VOLUMES") { String($0.mounts.count { $0.kind == .volume }) },
         .init("Networks", "NETWORKS") { $0.network.isEmpty ? "none" : $0.network },
+        .init("Boot", "BOOT") { $0.startsOnBoot ? boot.words : "no" },
         .init("Size", "SIZE") { size($0.sizes) },
       ], columns: columns
     ) { container, key in container.labels.last { $0.0 == key }?.1 ?? "" }

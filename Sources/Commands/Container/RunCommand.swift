@@ -23,7 +23,9 @@ enum RunCommand: Command {
       return refusal
     }
     for warning in options.warnings { invocation.showWarning(warning) }
-    let outcome = try invocation.engine().runContainer(
+    let engine = try invocation.engine()
+    invocation.warnOfBoot(request.settings.restart.name.rawValue, engine)
+    let outcome = try engine.runContainer(
       request, attach: attach, observer: { invocation.pullObserver(isQuiet: options.isQuiet) }
     ) { invocation.showWarning($0) }
     return invocation.exitCode(of: outcome)

@@ -1,4 +1,5 @@
 internal import Basics
+internal import ContainerEngine
 internal import Storage
 
 /// A unit of systemd for one container (systemd.unit(5), systemd.service(5)).
@@ -60,8 +61,8 @@ struct UnitFile {
 
   private var unitSection: [String] {
     let image = record.image.isEmpty ? "" : " (\(record.image))"
-    var lines = ["[Unit]", "Description=Container \(subject)\(Self.escaped(image))", "Documentation=man:dhow-run(1)"]
-    lines += ["Wants=network-online.target", "After=network-online.target", "RequiresMountsFor=\(Self.quoted(root))"]
+    var lines = ["[Unit]", "Description=Container \(subject)\(SystemdWord.escaped(image))", "Documentation=man:dhow-run(1)"]
+    lines += ["Wants=network-online.target", "After=network-online.target", "RequiresMountsFor=\(SystemdWord.quoted(root))"]
     let required = choices.requires
     if !choices.wants.isEmpty { lines.append("Wants=" + choices.wants.joined(separator: " ")) }
     if !required.isEmpty { lines.append("Requires=" + required.joined(separator: " ")) }
@@ -86,13 +87,13 @@ struct UnitFile {
       choices.makesNew && choices.isTemplate ? record.name + "-%i" : choices.makesNew ? record.name : subject
     let seconds = choices.stopTimeout ?? record.settings.stopTimeout ?? Self.defaultStopTimeout
     var lines = ["[Service]", "Type=\(notifies ? "notify" : "exec")"]
-    lines += choices.environment.map { "Environment=" + Self.quoted($0) }
+    lines += choices.environment.map { "Environment=" + SystemdWord.quoted($0) }
     // One specifier is meant as such: the instance of a template.
     lines.append(
-      "ExecStart=" + words.map { Self.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
+      "ExecStart=" + words.map { SystemdWord.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
     let stop = program + ["stop", "--time=\(seconds)", container]
     lines.append(
-      "ExecStop=" + stop.map { Self.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
+      "ExecStop=" + stop.map { SystemdWord.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
     lines += ["KillMode=mixed", "TimeoutStopSec=\(seconds < 0 ? "infinity" : String(seconds + Self.patience))"]
     if let timeout = choices.startTimeout { lines.append("TimeoutStartSec=\(timeout)") }
     lines.append("Restart=\(choices.restartPolicy)")
@@ -100,42 +101,5 @@ struct UnitFile {
     // What a program that SIGTERM has ended is reported as.
     lines += ["SuccessExitStatus=143", "Delegate=yes"]
     return lines
-  }
-
-  /// A word of a command line (systemd.service(5), "COMMAND LINES").
-  static func quoted(_ word: String, keeping specifier: String? = nil) -> String {
-    if let specifier, word.hasSuffix(specifier) {
-      return quoted(String(word.dropLast(specifier.count))) + specifier
-    }
-    let text = escaped(word).replacing("$", "$$")
-    let isPlain =
-      !text.isEmpty
-      && text.utf8.allSatisfy { byte in
-        byte > 0x20 && byte < 0x7F && !"\"'\\;".utf8.contains(byte)
-      }
-    if isPlain { return text }
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"", "\\": result += "\\\(scalar)"
-      case "\n": result += "\\n"
-      case "\t": result += "\\t"
-      case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-        result += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result + "\""
-  }
-
-  /// Specifiers begin with a percent sign (systemd.unit(5)).
-  private static func escaped(_ text: String) -> String { text.replacing("%", "%%") }
-}
-
-extension String {
-  fileprivate func replacing(_ character: Character, _ text: String) -> String {
-    var result = ""
-    for own in self { if own == character { result += text } else { result.append(own) } }
-    return result
   }
 }

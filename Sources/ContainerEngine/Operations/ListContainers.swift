@@ -18,6 +18,8 @@ extension Engine {
         guard all || status.isRunning, let record = try containers.record(id) else { continue }
         var summary = ContainerSummary(record, status)
         if status.isRunning, record.healthcheck != nil { summary.health = try containers.health(of: id)?.status }
+        summary.restart = record.settings.restart
+        summary.startsOnBoot = try startsOnBoot(record, status)
         if sizes { summary.sizes = try self.sizes(of: record) }
         summaries.append(summary)
       } catch {

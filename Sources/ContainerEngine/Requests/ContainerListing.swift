@@ -23,6 +23,9 @@ package struct ContainerSummary: Sendable {
   package var sizes: (writable: Int64, root: Int64)?
   /// Of one that runs and is checked.
   package var health: HealthRecord.Status?
+  package var restart = RestartPolicy()
+  /// Its restart policy starts it after a boot.
+  package var startsOnBoot = false
 
   package enum State: Equatable, Sendable {
     case created
