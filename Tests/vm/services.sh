@@ -29,7 +29,9 @@ main=$(show MainPID exec)
 check "exec: the main process is ours" "dhow" "$(cat "/proc/$main/comm")"
 eventually 30 alice dhow exec exec true >/dev/null
 check "exec: it stays the main process" "$main" "$(show MainPID exec)"
-check "exec: limits hold below the unit" 67108864 "$(alice dhow exec exec cat /sys/fs/cgroup/memory.max)"
+check "exec: limits hold below the unit" 67108864 "$(managed dhow exec exec cat /sys/fs/cgroup/memory.max)"
+check "exec: from a login it runs, and says what does not hold" "WARNING: the container's limits do not hold*here" \
+  "$(alice dhow exec exec echo here)"
 user stop exec
 check "exec: it stops cleanly" "inactive success" "$(show ActiveState exec) $(show Result exec)"
 check "exec: and leaves nothing" "" "$(alice dhow ps -aq)"
@@ -117,7 +119,7 @@ check "unit --new: and removes it" "success " "$(show Result new) $(alice dhow p
 managed dhow run -d --name cold busybox sh -c 'while :; do :; done' >/dev/null
 alice dhow pause cold >/dev/null
 check "pause: by the freezer" 1 "$(alice dhow exec cold true >/dev/null 2>&1; cat $(find /sys/fs/cgroup/user.slice -path '*dhow*' -name cgroup.freeze -exec grep -l 1 {} +) 2>/dev/null | head -1)"
-check "pause: shows" "Up*(Paused)" "$(alice dhow ps -f name=cold --format '{{.Status}}')"
+check "pause: shows" "Up*Paused*" "$(alice dhow ps -f name=cold --format '{{.Status}}')"
 alice dhow unpause cold >/dev/null
 alice dhow rm -f cold >/dev/null
 

@@ -28,7 +28,7 @@ extension Engine {
     EventLog(directory).append(
       event("exec_create: \(words)", record, [("execID", execID)]),
       event("exec_start: \(words)", record, [("execID", execID)]))
-    prepared.options.cgroupProcs = CgroupPlacement(record: state.cgroup).entryFiles
+    prepared.options.cgroupProcs = enterableFiles(of: state, record)
     if request.detached { return try execDetached(id, request, prepared) }
     let outcome = try execAttached(record, request, prepared)
     switch outcome {
@@ -38,6 +38,18 @@ extension Engine {
     case .started: break
     }
     return outcome
+  }
+
+  /// Files to enter the container's cgroup by; none where that is out of reach, which is said when limits depend on it.
+  private func enterableFiles(of state: ContainerState, _ record: ContainerRecord) -> [String] {
+    let cgroup = CgroupPlacement(record: state.cgroup)
+    if cgroup.isEnterable { return cgroup.entryFiles }
+    if !record.settings.resources.isEmpty {
+      warn(
+        "the container's limits do not hold for this program: it runs in this session's cgroup, which is not delegated "
+          + "to uid \(account.uid); `systemd-run --user --pty dhow exec …` is below the container's")
+    }
+    return []
   }
 
   private func execAttached(

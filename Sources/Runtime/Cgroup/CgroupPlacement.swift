@@ -61,6 +61,20 @@ package struct CgroupPlacement: Sendable, Equatable {
   /// The cgroup.procs files for a process that joins, under either version.
   package var entryFiles: [String] { Set(directories.values).sorted().map { $0 + "/cgroup.procs" } }
 
+  /// Whether this process may move another one here: on the unified hierarchy that takes the right over the cgroup that
+  /// both places have in common (cgroups(7), "Delegation containment"). A login session and a user's services have none
+  /// that is the user's.
+  package var isEnterable: Bool {
+    // Where our own place cannot be read, the attempt itself will tell.
+    guard let own = (try? CgroupHost.current())?.membership.unified else { return true }
+    return entryFiles.allSatisfy { file in
+      let root = "/sys/fs/cgroup"
+      let target = file.dropFirst(root.utf8.count).split(separator: "/").dropLast()
+      let common = zip(target, own.split(separator: "/")).prefix { $0 == $1 }.map { "/" + $0.0 }.joined()
+      return !file.hasPrefix(root) || access(root + common + "/cgroup.procs", W_OK) == 0
+    }
+  }
+
   /// The directory for CLONE_INTO_CGROUP; nil under version 1 and without a cgroup.
   package func open() throws(SystemError) -> OwnedDescriptor? {
     guard version == .unified, let directory = directories[""] else { return nil }
