@@ -85,6 +85,7 @@ let package = Package(
       "StorageTests",
       ["store-probe", "Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
     tests("NetworkingTests", ["Networking"]),
+    tests("ImageBuildTests", ["ImageBuild", "Basics"]),
     tests("DockerfileTests", ["Dockerfile", "OCI", "Basics"]),
     tests("RegistryTests", ["Registry", "HTTP", "OCI", "LinuxKernel", "Basics", "TestSupport"]),
     tests("RegistryServerTests", ["RegistryServer", "HTTP", "OCI"]),

@@ -1,7 +1,7 @@
 package import Basics
 package import Dockerfile
 internal import Glibc
-internal import LayerArchive
+package import LayerArchive
 internal import LinuxKernel
 internal import OCI
 internal import Runtime
@@ -69,6 +69,9 @@ package final class Builder {
   }
 
   var isSingle: Bool { stages.count == 1 }
+
+  /// Another build took the numbers in between.
+  package func skipSteps(to next: Int) { lastStep = max(lastStep, next - 1) }
 
   /// The number after the last step that was shown.
   package var nextStep: Int { lastStep + 1 }
@@ -244,9 +247,39 @@ package final class Builder {
   }
 
   /// For `--explain`; see `BuildExplanation`.
-  func explain(_ stage: StageBuild, _ key: StepKey) { explanation?.note(stage.name, key) }
+  func explain(_ stage: StageBuild, _ key: StepKey, title: String) { explanation.note(stage.name, title, key) }
 
-  package var explanation: BuildExplanation?
+  package let explanation = BuildExplanation()
+
+  /// Names the builds that this one is compared with: of the same Dockerfile, context, target and platform.
+  package var kinship: String {
+    "explain-"
+      + SHA256Stream.hex(
+        Array("\(context.identity)\n\(dockerfile.source.name)\n\(target)\n\(platform)".utf8))
+  }
+
+  /// Keeps what the steps depended on, for the explanation of the next build.
+  package func keepExplanation() throws(EngineError) {
+    guard explanation.hasMisses else { return }
+    try cache.note(explanation.text, as: kinship)
+  }
+
+  /// What the build before depended on, nil when there was none.
+  package func explanationBefore() throws(EngineError) -> BuildExplanation? {
+    try cache.fact(kinship).map { BuildExplanation(text: $0) }
+  }
+
+  /// The image's files as one tree, mounted for this process; an absolute path.
+  package func tree(of result: BuildResult) throws(EngineError) -> String {
+    let maker = try maker()
+    try maker.pin(result.layers)
+    return try views().view(maker.trees(result.layers))
+  }
+
+  /// A directory that is gone when the build is.
+  package func scratch() throws(EngineError) -> String { try views().scratch("output", mode: 0o700) }
+
+  package func layerOptions() throws(EngineError) -> LayerExtractor.Options { try host.layerOptions() }
 
   // The run
 

@@ -16,11 +16,20 @@ final class RootViews {
   private var isEntered = false
   private var made = 0
   private var views: [String: String] = [:]
+  private var mounted: [String] = []
 
   init(_ directory: StateDirectory, isRootless: Bool) throws(EngineError) {
     self.directory = directory
     self.isRootless = isRootless
     area = try StagingArea(in: directory)
+  }
+
+  deinit {
+    for place in mounted.reversed() where umount2(place, Int32(MNT_DETACH)) != 0 {
+      // Nobody may empty the area while something else shows in it: it is left to the next writer, who sees no mounts.
+      _ = Unmanaged.passRetained(area)
+      return
+    }
   }
 
   private var root: String { directory.location.root }
@@ -82,6 +91,7 @@ final class RootViews {
       try systemCall("mount", "the files of a stage") {
         mount("overlay", "\(place.raw)", "overlay", UInt(flags), options)
       }
+      mounted.append(target)
       return target
     }
   }
@@ -99,6 +109,7 @@ final class RootViews {
       try systemCall("mount", "a mount of the build") {
         mount("/proc/self/fd/\(place)", target, nil, UInt(MS_BIND | MS_REC), nil)
       }
+      mounted.append(target)
       return target
     }
   }
@@ -109,6 +120,7 @@ final class RootViews {
     let target = try scratch("memory", mode: 0o700)
     return try during("making a place for secrets") {
       try systemCall("mount", "a tmpfs") { mount("tmpfs", target, "tmpfs", UInt(MS_NOSUID | MS_NODEV), "mode=0755") }
+      mounted.append(target)
       return target
     }
   }

@@ -118,7 +118,8 @@ struct RunMounts {
     let real = try File.readLink("/proc/self/fd/\(root.directory.raw)")
     trees = [real]
     if root.isContext, let hidden = try hiddenPaths(root) { trees.insert(hidden, at: 0) }
-    let place = try root.isContext || bind.writable ? (bind.writable ? views.writableView(trees) : views.view(trees)) : real
+    let place =
+      try root.isContext || bind.writable ? (bind.writable ? views.writableView(trees) : views.view(trees)) : real
     let opened = OwnedPlace(try File.openDirectory(place))
     let path = String(decoding: found.real, as: UTF8.self)
     let inside = OwnedPlace(try File.openInRoot(opened.raw, path.isEmpty ? "." : path, 0o10000000 | O_CLOEXEC))
@@ -159,10 +160,12 @@ struct RunMounts {
     if opened.isNew, let from = cache.from {
       let (root, found) = try source(from, cache.source)
       let path = String(decoding: found.real, as: UTF8.self)
-      let origin = OwnedPlace(try File.openInRoot(root.directory.raw, path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY))
+      let origin = OwnedPlace(
+        try File.openInRoot(root.directory.raw, path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY))
       let target = OwnedPlace(try File.openDirectory(opened.path))
       try TreeCopy.copy(
-        origin.raw, to: target.raw, owners: .none, mode: try builder.maker().mode, failure: ArchiveFailure(doing: doing))
+        origin.raw, to: target.raw, owners: .none, mode: try builder.maker().mode, failure: ArchiveFailure(doing: doing)
+      )
     }
     held.append(opened)
     mount(opened.path, at: cache.target, readOnly: !cache.writable)

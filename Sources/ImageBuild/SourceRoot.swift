@@ -120,7 +120,9 @@ final class SourceRoot {
   }
 
   /// What to take of a source at `real`: neither what the ignore file names nor what `excludes` does.
-  func choice(of real: [UInt8], excludes: IgnorePatterns?) -> ((_ path: [UInt8], _ isDirectory: Bool) throws -> ArchiveRules.Choice)? {
+  func choice(of real: [UInt8], excludes: IgnorePatterns?) -> (
+    (_ path: [UInt8], _ isDirectory: Bool) throws -> ArchiveRules.Choice
+  )? {
     let ignored = self.ignored.flatMap { $0.isEmpty ? nil : $0 }
     if ignored == nil && excludes == nil { return nil }
     let prefix = real.isEmpty ? 0 : real.count + 1

@@ -13,7 +13,7 @@ extension StageBuild {
     let doing = "copying to \(safeText(request.files.destination))"
     let mode = try request.mode.map { try FileMode($0) }
     let excludes = request.excludes.isEmpty ? nil : try IgnorePatterns(request.excludes)
-    let items = try collect(request, doing: doing)
+    let items = try collect(request, excludes, doing: doing)
     var key = StepKey("copy", parent: request.link ? "" : chainID)
     key.add("destination", absolute(request.files.destination))
     key.add("owner", request.owner ?? "")
@@ -26,7 +26,9 @@ extension StageBuild {
     key.add("flags", ["\(request.link)", "\(request.parents)", "\(request.unpacksFiles)"])
     key.add("latest", String(latest))
     for item in items {
-      key.add(item.keptParents.joined(separator: "/") + "/" + item.base, try digest(item, excludes, doing: doing))
+      let (hex, files) = try digest(item, excludes, doing: doing)
+      key.add(item.keptParents.joined(separator: "/") + "/" + item.base, hex)
+      if key.files.count + files.count <= StepKey.fileLimit { key.files += files }
     }
     try cached(key, node, request.history) { _ in
       try makeCopy(request, items, mode, excludes, doing: doing)
@@ -40,7 +42,7 @@ extension StageBuild {
 
   // Sources
 
-  private func collect(_ request: CopyRequest, doing: String) throws -> [CopyItem] {
+  private func collect(_ request: CopyRequest, _ excludes: IgnorePatterns?, doing: String) throws -> [CopyItem] {
     var items: [CopyItem] = []
     let remote = request.keyword == "ADD" ? request.files.paths.filter(Self.isRemote) : []
     for path in remote { items.append(try download(path, request, doing: doing)) }
@@ -49,6 +51,8 @@ extension StageBuild {
       let root = try sourceRoot(request, doing: doing)
       for path in local {
         for found in try root.find(path, doing: doing) {
+          let name = found.path.split(separator: "/").last.map(String.init) ?? ""
+          if !name.isEmpty, excludes?.ignores(name) == true { continue }
           items.append(try item(found, path, root, request, doing: doing))
         }
       }
@@ -87,7 +91,8 @@ extension StageBuild {
     _ found: SourceRoot.Found, _ written: String, _ root: SourceRoot, _ request: CopyRequest, doing: String
   ) throws -> CopyItem {
     var content = CopyItem.Content.tree(root, found)
-    if request.unpacksFiles, !found.isDirectory, let file = try root.open(found.path, O_RDONLY | O_NONBLOCK, doing: doing),
+    if request.unpacksFiles, !found.isDirectory,
+      let file = try root.open(found.path, O_RDONLY | O_NONBLOCK, doing: doing),
       try File.status(file.raw).kind == .regular,
       isArchive(DescriptorSource(file.raw, shown: found.path))
     {
@@ -150,20 +155,30 @@ extension StageBuild {
     return rules
   }
 
-  private func digest(_ item: CopyItem, _ excludes: IgnorePatterns?, doing: String) throws -> String {
+  /// The digest of what an item brings, and of each of its files.
+  private func digest(
+    _ item: CopyItem, _ excludes: IgnorePatterns?, doing: String
+  ) throws -> (String, [(path: String, hash: String)]) {
     var stream = SHA256Stream()
+    var files: [(path: String, hash: String)] = []
     switch item.content {
     case .document(let bytes): stream.update(bytes)
     case .tree(let root, let found), .archive(let root, let found), .download(let root, let found, _):
       let rules = rules(root, found, excludes)
       let source = ArchivedSource(
         directory: root.directory.raw, path: found.real, name: found.isDirectory ? [] : Array("x".utf8))
+      let top = found.path.isEmpty || !found.isDirectory ? found.path : found.path + "/"
       try TreeDigest.add(
-        source, to: &stream, rules: rules, hashes: root.hashes, failure: ArchiveFailure(doing: doing))
+        source, to: &stream, rules: rules, hashes: root.hashes, failure: ArchiveFailure(doing: doing),
+        each: { path, hash in
+          guard files.count < StepKey.fileLimit else { return }
+          let name = found.isDirectory ? top + String(decoding: path, as: UTF8.self) : top
+          files.append((name, hexText(Array(hash.prefix(8)))))
+        })
       if case .archive = item.content { stream.update(Array("unpacked".utf8)) }
       if case .download(_, _, let time) = item.content { stream.update(Array("\(time?.nanoseconds ?? 0)".utf8)) }
     }
-    return stream.hex
+    return (stream.hex, files)
   }
 
   // The layer

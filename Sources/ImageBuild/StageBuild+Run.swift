@@ -1,4 +1,5 @@
 internal import Basics
+internal import CLinux
 internal import Dockerfile
 internal import Glibc
 internal import LayerArchive
@@ -24,6 +25,7 @@ extension StageBuild {
     key.add("command", program.arguments)
     key.add("script", program.script.map { [$0.name, $0.content] } ?? [])
     key.add("env", scope.runEnvironment)
+    key.environment = scope.runEnvironment
     key.add("user", config.defaults.user)
     key.add("workdir", workingDirectory)
     key.add("network", settings.network)
@@ -157,6 +159,9 @@ extension StageBuild {
       let null = try File.open("/dev/null", O_RDONLY)
       let directory = try cgroup.open()
       if let directory { options.cgroup = directory.raw }
+      // The child shares our memory until it executes, and one that becomes another user makes it undumpable: then
+      // nobody could write the maps of the next one (prctl(2) PR_SET_DUMPABLE).
+      _ = dhow_prctl(4, 1, 0)
       let process = try Launcher.launch(
         spec, stdio: .descriptors(null.raw, pipe.write, pipe.write), options: options)
       close(pipe.write)

@@ -32,6 +32,7 @@ final class StageBuild {
   private var setsCommand = false
   /// Of the steps shown, without those that only change the configuration.
   private var shown = 0
+  private var nodeTitle = ""
   private let total: Int
 
   init(_ index: Int, _ stage: DockerfileStage, _ builder: Builder) {
@@ -169,6 +170,7 @@ final class StageBuild {
   /// Begins a step that is shown.
   func beginStep(_ node: InstructionNode) -> Int {
     shown += 1
+    nodeTitle = node.text
     return builder.begin(title(node.text, min(shown, total)))
   }
 
@@ -252,12 +254,13 @@ final class StageBuild {
 
   /// What the cache has for a key.
   func recall(_ key: StepKey) throws -> BuildStepRecord? {
-    builder.explain(self, key)
+    builder.explain(self, key, title: nodeTitle)
     if builder.settings.noCache || stage.name.map({ builder.settings.uncachedStages.contains($0) }) == true {
       return nil
     }
     if let made = builder.fresh[key.hex] { return made }
     guard let record = try builder.cache.step(key.hex) else { return nil }
+    builder.explanation.noteCached()
     builder.cache.touch(key.hex)
     return record
   }

@@ -4,6 +4,12 @@ internal import OCI
 /// have an effect on the step.
 struct StepKey {
   private(set) var parts: [(name: String, value: String)] = []
+  /// Files behind one of the parts with a hash each, for explanations; no part of the key by themselves.
+  var files: [(path: String, hash: String)] = []
+  /// The variables of RUN, one by one.
+  var environment: [String] = []
+  /// Files listed at most.
+  static let fileLimit = 20_000
 
   init(_ kind: String, parent: String) {
     // A change of what builders make of a step makes a new key.

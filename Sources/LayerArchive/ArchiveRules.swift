@@ -150,7 +150,8 @@ extension LowerChain {
       guard let status = try status(path), status.kind == .directory,
         let opened = try open(path, flags: O_RDONLY | O_DIRECTORY)
       else { return nil }
-      let seconds = status.modified >= 0 ? status.modified / 1_000_000_000 : (status.modified - 999_999_999) / 1_000_000_000
+      let seconds =
+        status.modified >= 0 ? status.modified / 1_000_000_000 : (status.modified - 999_999_999) / 1_000_000_000
       var entry = TarEntry(
         .directory, path, mode: status.mode, uid: Int64(status.uid), gid: Int64(status.gid), mtimeSeconds: seconds)
       entry.mtimeNanoseconds = Int32(status.modified - seconds * 1_000_000_000)
@@ -192,11 +193,12 @@ extension LowerChain {
     } catch let error as SystemError { throw failure.system(error) }
   }
 
-
   private func joined(_ parts: [[UInt8]]) -> [UInt8] { Array(parts.joined(separator: [UInt8(ascii: "/")])) }
 
   private func linkTarget(_ path: [UInt8]) throws(SystemError) -> [UInt8] {
-    guard let link = try open(path, flags: 0x200000) else { throw SystemError("readlink", shownPath(path), errno: ENOENT) }
+    guard let link = try open(path, flags: 0x200000) else {
+      throw SystemError("readlink", shownPath(path), errno: ENOENT)
+    }
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = try systemCall("readlink", shownPath(path)) { readlinkat(link.raw, "", &buffer, buffer.count) }
     return buffer[..<count].map(UInt8.init(bitPattern:))

@@ -1,11 +1,12 @@
 internal import Basics
+internal import ContainerEngine
 internal import Glibc
 internal import ImageBuild
 
 /// Values of the flags of `build` that are lists of fields.
 enum BuildSyntax {
   /// Fields `key=value`, separated by commas, each known and given once.
-  private static func fields(_ text: String, known: Set<String>) throws -> [String: String] {
+  fileprivate static func fields(_ text: String, known: Set<String>) throws -> [String: String] {
     var result: [String: String] = [:]
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -70,5 +71,28 @@ enum BuildSyntax {
       throw FlagValueError("contexts of \(parts[1].prefix { $0 != ":" }) are not in this version yet")
     }
     settings.contexts[parts[0]] = .directory(try LocalFile.absolute(parts[1]))
+  }
+}
+
+extension BuildSyntax {
+  /// `DIRECTORY`, `-`, or `type=…` with its fields.
+  static func add(output text: String, to options: inout BuildOptions) throws {
+    if text == "-" { return options.outputs.append(.tar(nil)) }
+    guard text.contains("=") else { return options.outputs.append(.local(try LocalFile.absolute(text))) }
+    let fields = try fields(text, known: ["type", "dest", "name", "push"])
+    let path = try fields["dest"].flatMap { $0 == "-" ? nil : $0 }.map { try LocalFile.absolute($0) }
+    switch fields["type"] ?? "" {
+    case "local":
+      guard let path else { throw FlagValueError("dest is required for local output") }
+      options.outputs.append(.local(path))
+    case "tar": options.outputs.append(.tar(path))
+    case "oci": options.outputs.append(.archive(.oci, path))
+    case "docker" where fields["dest"] != nil: options.outputs.append(.archive(.docker, path))
+    case "docker", "image", "registry":
+      if let names = fields["name"] { options.tags += names.split(separator: ",").map(String.init) }
+      if fields["push"] == "true" || fields["type"] == "registry" { options.pushes = true }
+    case "cacheonly": break
+    case let type: throw FlagValueError("unsupported output type \(goQuoted(type))")
+    }
   }
 }

@@ -17,9 +17,25 @@ enum BuildCommand: Command {
   static func run(_ options: BuildOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let request = try options.request(operands.first)
     let engine = try invocation.engine()
+    if options.checks {
+      let findings = try engine.checkDockerfile(request)
+      for finding in findings { invocation.output.line(finding + "\n") }
+      let count = findings.count
+      invocation.output.line(
+        count == 0
+          ? "Check complete, no warnings found." : "Check complete, \(count) warning\(count == 1 ? "" : "s") found!")
+      return count == 0 ? .success : .failure
+    }
     let view = options.progress.view(invocation.errors)
     let images = try engine.buildImage(request, observer: view) {
       invocation.pullObserver(isQuiet: options.progress == .quiet)
+    }
+    if options.pushes {
+      for name in images.first?.names ?? [] {
+        var push = PushRequest(image: name)
+        push.access = options.registry.access
+        _ = try engine.pushImage(push, observer: TransferView.make(invocation.errors, .push))
+      }
     }
     guard let image = images.last else { return .success }
     if let path = options.idFile { try LocalFile.write(image.id, to: path, doing: "writing \(safeText(path))") }

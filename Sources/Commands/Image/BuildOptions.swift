@@ -26,6 +26,12 @@ package struct BuildOptions: CommandOptions {
   var explains = false
   var epoch: String?
   var omitsHistory = false
+  var verifies = false
+  /// `--check`: only the build checks.
+  var checks = false
+  var outputs: [BuildOutput] = []
+  /// `--push`.
+  var pushes = false
 
   package init() {}
 
@@ -40,6 +46,10 @@ package struct BuildOptions: CommandOptions {
     request.access = registry.access
     request.explains = explains
     request.omitsHistory = omitsHistory
+    request.verifies = verifies
+    request.isQuiet = isQuiet || progress == .quiet
+    request.outputs = outputs
+    if pushes, tags.isEmpty { throw EngineError(.usage, "", "--push needs a name to push to", hint: "-t NAME") }
     request.platforms = try platformList()
     var settings = settings
     settings.arguments = try buildArguments()
@@ -198,10 +208,25 @@ extension BuildOptions {
 
   private static var output: [Flag<BuildOptions>] {
     [
+      .toggle("check", nil, "Only check the Dockerfile, by BuildKit's rules") { $0.checks = $1 },
+      .text("call", nil, "string", "Method for evaluating build (\"build\", \"check\")") {
+        guard ["build", "check", "lint"].contains($1) else {
+          throw FlagValueError("must be \"build\" or \"check\"")
+        }
+        $0.checks = $1 != "build"
+      }.hidden,
+      .toggle("explain", nil, "Say of every step why it was not cached") { $0.explains = $1 },
+      .list("output", "o", "string", "Output destination (format: \"type=local,dest=path\")") {
+        try BuildSyntax.add(output: $1, to: &$0)
+      },
+      .toggle("push", nil, "Push the image to its registry afterwards") { $0.pushes = $1 },
+      .toggle("verify", nil, "Build twice and name the first file that differs") { $0.verifies = $1 },
       .text("iidfile", nil, "file", "Write the image ID to a file") { $0.idFile = $1 }.completed(by: .files),
       .text("metadata-file", nil, "file", "Write build result metadata to a file") { $0.metadataFile = $1 }
         .completed(by: .files),
-      .text("progress", nil, "string", "Set type of progress output (\"auto\", \"plain\", \"tty\", \"quiet\", \"rawjson\")") {
+      .text(
+        "progress", nil, "string", "Set type of progress output (\"auto\", \"plain\", \"tty\", \"quiet\", \"rawjson\")"
+      ) {
         guard let progress = BuildProgress(rawValue: $1) else {
           throw FlagValueError("must be one of \"auto\", \"plain\", \"tty\", \"quiet\" or \"rawjson\"")
         }
@@ -249,6 +274,11 @@ extension BuildOptions {
 
   static var refused: [Flag<BuildOptions>] {
     [
+      .refused(
+        "cache-from", nil, "list", because: "caches of others are not in this version yet; the store's own is used"),
+      .refused("cache-to", nil, "list", because: "caches for others are not in this version yet"),
+      .refused("squash", nil, because: "steps are not made into one layer in this version yet"),
+      .refused("squash-all", nil, because: "steps are not made into one layer in this version yet"),
       .refused("attest", nil, "list", because: "attestations are not in this version yet"),
       .refused("cpp-flag", nil, "list", because: "Dockerfiles are not run through a C preprocessor"),
     ]

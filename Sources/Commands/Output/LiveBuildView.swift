@@ -67,7 +67,8 @@ final class LiveBuildView: BuildObserver {
     case .done:
       output.write(fit("=> \(step.title)", BuildWords.seconds(nanoseconds) + "s", width, Self.blue))
     case .cached: output.write(fit("=> CACHED \(step.title)", "0.0s", width, Self.blue))
-    case .canceled: output.write(fit("=> CANCELED \(step.title)", BuildWords.seconds(nanoseconds) + "s", width, Self.dim))
+    case .canceled:
+      output.write(fit("=> CANCELED \(step.title)", BuildWords.seconds(nanoseconds) + "s", width, Self.dim))
     case .failed(let reason):
       output.write(fit("=> ERROR \(step.title)", BuildWords.seconds(nanoseconds) + "s", width, Self.red))
       // All that was kept of what it wrote: the reason is mostly there.

@@ -92,7 +92,9 @@ struct BuildInput {
     if let bytes = try File.readAllIfPresent(given, limit: DockerfileLimits.fileBytes) {
       return (given, bytes, try File.readAllIfPresent(given + ".dockerignore", limit: DockerfileLimits.ignoreFileBytes))
     }
-    if !given.hasPrefix("/"), let bytes = try BuildContextFiles.read(given, in: directory) { return (given, bytes, nil) }
+    if !given.hasPrefix("/"), let bytes = try BuildContextFiles.read(given, in: directory) {
+      return (given, bytes, nil)
+    }
     throw EngineError(.notFound, doing, "there is no file \(safeText(given))")
   }
 

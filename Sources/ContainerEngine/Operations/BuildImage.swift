@@ -42,10 +42,24 @@ extension Engine {
           for name in builder.arguments.unused(by: input.dockerfile) {
             observer.warn("[Warning] One or more build-args [\(safeText(name))] were not consumed")
           }
+          let findings = input.dockerfile.lint(arguments: builder.arguments)
+          let before = request.explains ? try builder.explanationBefore() : nil
           let result = try builder.run { interruption.signal }
+          if request.explains {
+            for line in builder.explanation.reasons(since: before) { observer.warn(line) }
+          }
+          // Without it only the next explanation is worse.
+          try? builder.keepExplanation()
+          if request.verifies {
+            try verify(result, builder, input, settings, request, observer, transfers, interruption)
+          }
           firstStep = builder.nextStep
           images.append(try finish(result, builder, request, references, observer, doing: doing))
           firstStep += 1
+          if !request.isQuiet { showFindings(findings, observer) }
+          if input.dockerfile.directives.check.error, let violation = ParsedDockerfile.violation(of: findings) {
+            throw violation
+          }
         } catch {
           throw located(error, input.dockerfile.source, observer, doing: doing)
         }
@@ -59,6 +73,79 @@ extension Engine {
     } catch {
       return try during(doing) { throw error }
     }
+  }
+
+  private func showFindings(_ findings: [BuildDiagnostic], _ observer: any BuildObserver) {
+    guard !findings.isEmpty else { return }
+    observer.warn(" \(findings.count) warning\(findings.count == 1 ? "" : "s") found (dhow build --check shows them):")
+    for finding in findings {
+      let rule = finding.rule.map { $0.name + ": " } ?? ""
+      observer.warn(" - \(rule)\(finding.message)" + (finding.range.map { " (line \($0.first))" } ?? ""))
+    }
+  }
+
+  /// Runs the build checks alone.
+  /// - Returns: what was found, each with the lines around it.
+  package func checkDockerfile(_ request: BuildRequest) throws(EngineError) -> [String] {
+    let doing = "checking the Dockerfile"
+    do {
+      let input = try BuildInput(request, self, doing: doing)
+      var arguments = BuildArguments(given: request.settings.arguments)
+      try arguments.declareGlobals(of: input.dockerfile)
+      return input.dockerfile.lint(arguments: arguments).map { $0.rendered(in: input.dockerfile.source) }
+    } catch let mistake as LocatedDiagnostic {
+      throw EngineError(.invalidInput, doing, mistake.diagnostic.rendered(in: mistake.source))
+    } catch let mistake as BuildDiagnostic {
+      throw EngineError(.invalidInput, doing, mistake.message, hint: mistake.hint)
+    } catch { return try during(doing) { throw error } }
+  }
+
+  /// Builds once more without the cache and compares.
+  private func verify(
+    _ first: BuildResult, _ builder: Builder, _ input: BuildInput, _ settings: BuildSettings,
+    _ request: BuildRequest, _ observer: any BuildObserver, _ transfers: @escaping () -> any TransferObserver,
+    _ interruption: Interruption
+  ) throws {
+    var settings = settings
+    settings.noCache = true
+    let again = try Builder(
+      input.dockerfile, settings, context: input.context, host: buildHost(request, transfers: transfers),
+      observer: observer, firstStep: builder.nextStep)
+    let second = try again.run { interruption.signal }
+    builder.skipSteps(to: again.nextStep)
+    for (index, pair) in zip(first.layers, second.layers).enumerated() where pair.0.diffID != pair.1.diffID {
+      let file = try firstDifference(pair.0.diffID, pair.1.diffID)
+      let steps = first.config.history.filter { !$0.emptyLayer }
+      let step = index < steps.count ? steps[index].createdBy : "layer \(index + 1)"
+      throw EngineError(
+        .invalidInput, "verifying the build", "\(file) is different each time, of the step: \(safeText(step))",
+        hint: "let it write neither times nor random values, or remove the file in the same step")
+    }
+    observer.warn("verified: a second build without the cache gives the same layers")
+  }
+
+  /// The first path, by name, in which two layers differ.
+  private func firstDifference(_ first: Digest, _ second: Digest) throws -> String {
+    func digests(_ layer: Digest) throws -> [(path: [UInt8], hash: [UInt8])] {
+      let tree = try LayerStore(directory).openTree(layer)
+      var list: [(path: [UInt8], hash: [UInt8])] = []
+      var stream = SHA256Stream()
+      try TreeDigest.add(
+        ArchivedSource(directory: tree.raw, path: [], name: []), to: &stream, rules: ArchiveRules(), hashes: nil,
+        failure: ArchiveFailure(doing: "comparing layers")
+      ) { list.append(($0, $1)) }
+      return list
+    }
+    let (one, other) = (try digests(first), try digests(second))
+    for (a, b) in zip(one, other) where a.path != b.path || a.hash != b.hash {
+      let path = a.path.lexicographicallyPrecedes(b.path) || a.path == b.path ? a.path : b.path
+      return "/" + safeText(String(decoding: path, as: UTF8.self))
+    }
+    guard one.count == other.count else {
+      let longer = one.count > other.count ? one : other
+      return "/" + safeText(String(decoding: longer[min(one.count, other.count)].path, as: UTF8.self))
+    }
+    return "a time of a file"
   }
 
   /// Shows the place of a failure in the Dockerfile and answers the failure for people.
@@ -139,7 +226,8 @@ extension Engine {
     _ = try ImageConfig(parsing: bytes)
     let id = SHA256Stream.digest(bytes)
     let manifest = ImageManifest(
-      config: Descriptor(mediaType: .ociConfig, digest: id, size: Int64(bytes.count)), layers: result.layers.map(\.blob),
+      config: Descriptor(mediaType: .ociConfig, digest: id, size: Int64(bytes.count)),
+      layers: result.layers.map(\.blob),
       annotations: request.annotations)
     let manifestBytes = manifest.json.bytes()
     let digest = SHA256Stream.digest(manifestBytes)
@@ -158,6 +246,7 @@ extension Engine {
         note("tag", image: id.description, name: reference?.familiar)
       }
     }
+    try write(request.outputs, result, builder, image: id.description, references, doing: doing)
     observer.note(step, "writing image \(id) done")
     for reference in references { observer.note(step, "naming to \(reference) done") }
     observer.end(step, .done, nanoseconds: MonotonicClock.now - began)

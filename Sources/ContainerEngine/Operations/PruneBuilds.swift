@@ -61,7 +61,10 @@ extension Engine {
       if let since = request.unusedSince, mount.lastUsed >= since { continue }
       let path = StatePath.buildMount(mount.name)
       // One that a build uses stays.
-      guard try during("pruning the cache mounts", { try FileLock.attempt(at: directory.root.raw, path + "/lock", shared: false) }) != nil
+      guard
+        try during(
+          "pruning the cache mounts", { try FileLock.attempt(at: directory.root.raw, path + "/lock", shared: false) })
+          != nil
       else { continue }
       report.reclaimedBytes += try usage.allocated(path)
       try Trash(directory).discard(path)

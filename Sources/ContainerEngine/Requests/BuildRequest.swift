@@ -28,6 +28,10 @@ package struct BuildRequest: Sendable {
   package var squashes = false
   package var squashesAll = false
   package var omitsHistory = false
+  /// Findings of the build checks are not shown.
+  package var isQuiet = false
+  /// Where the result goes beside the store.
+  package var outputs: [BuildOutput] = []
   package var explains = false
   package var verifies = false
 
@@ -43,4 +47,14 @@ package struct BuiltImage: Sendable {
   package var manifest: Descriptor
   /// Full names it was given.
   package var names: [String]
+}
+
+/// `--output`.
+package enum BuildOutput: Sendable, Equatable {
+  /// The image's files, into a directory.
+  case local(String)
+  /// The image's files as a tar archive; nil is standard output.
+  case tar(String?)
+  /// The image as an archive; nil is standard output.
+  case archive(ArchiveLayout, String?)
 }
