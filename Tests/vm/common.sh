@@ -7,7 +7,7 @@ chmod 644 busybox.tar
 if [ -d lib ]; then
   # A debug build looks for its libraries beside itself.
   mkdir -p /opt/dhow
-  cp -r dhow lib/. /opt/dhow/
+  cp --remove-destination -r dhow lib/. /opt/dhow/
   chmod -R a+rX /opt/dhow
   ln -sf /opt/dhow/dhow /usr/local/bin/dhow
 else
