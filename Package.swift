@@ -52,14 +52,14 @@ let package = Package(
     library(
       "ImageBuild",
       ["Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Dockerfile"]),
-    library("Networking", ["Basics", "LinuxKernel", "Storage"]),
+    library("Networking", ["Basics", "LinuxKernel", "CLinux", "Storage"]),
     library(
       "ContainerEngine",
       [
         "Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking", "HTTP",
         "Registry", "RegistryServer", "Dockerfile", "ImageBuild",
       ]),
-    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "Runtime", "ImageBuild", "ContainerEngine"]),
+    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "Networking", "Runtime", "ImageBuild", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
     .target(
       name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport",
@@ -84,7 +84,7 @@ let package = Package(
     tests(
       "StorageTests",
       ["store-probe", "Storage", "CLinux", "LayerArchive", "LinuxKernel", "OCI", "Basics", "TestSupport"]),
-    tests("NetworkingTests", ["Networking"]),
+    tests("NetworkingTests", ["Networking", "LinuxKernel", "Basics", "TestSupport"]),
     tests("ImageBuildTests", ["ImageBuild", "Basics"]),
     tests("DockerfileTests", ["Dockerfile", "OCI", "Basics"]),
     tests("RegistryTests", ["Registry", "HTTP", "OCI", "LinuxKernel", "Basics", "TestSupport"]),

@@ -3,8 +3,6 @@ extension CommandTree {
   static var later: [CommandEntry] {
     [
       CommandEntry("buildx", .later(building)),
-      CommandEntry("network", .later("--network none, host and container:NAME work")),
-      CommandEntry("port", .later("published ports come with networks")),
       CommandEntry("compose", .later(nothing)),
       CommandEntry("context", .later(nothing)),
       CommandEntry("checkpoint", .later(nothing)),
@@ -43,12 +41,9 @@ extension CommandTree {
 
   /// Verbs of `container` that later versions bring.
   static var containerLater: [CommandEntry] {
-    ["port"].compactMap { name in
-      later.first { $0.name == name }
+    ["checkpoint", "restore", "init", "mount", "runlabel", "unmount"].map {
+      CommandEntry($0, .later(nothing))
     }
-      + ["checkpoint", "restore", "init", "mount", "runlabel", "unmount"].map {
-        CommandEntry($0, .later(nothing))
-      }
   }
 
   static var imageLater: [CommandEntry] {

@@ -86,6 +86,7 @@ package enum CommandTree {
       CommandEntry("logout", LogoutCommand.self),
       CommandEntry("logs", LogsCommand.self),
       CommandEntry("pause", PauseCommand.self),
+      CommandEntry("port", PortCommand.self),
       CommandEntry("ps", PsCommand.self),
       CommandEntry("pull", PullCommand.self),
       CommandEntry("push", PushCommand.self),
@@ -122,6 +123,7 @@ package enum CommandTree {
         "generate",
         .noun(
           summary: "Write what other programs read", verbs: { [CommandEntry("systemd", GenerateSystemdCommand.self)] })),
+      CommandEntry("network", .noun(summary: "Manage networks", verbs: { network })),
       CommandEntry("registry", .noun(summary: "Serve images to others", verbs: { serving })),
       CommandEntry("snapshot", .noun(summary: "Manage snapshots of containers", verbs: { snapshot })),
       CommandEntry("manifest", .noun(summary: "Manage image manifests and manifest lists", verbs: { manifest })),
@@ -147,6 +149,7 @@ package enum CommandTree {
       CommandEntry("logs", LogsCommand.self),
       CommandEntry("ls", PsCommand.self, "list", "ps"),
       CommandEntry("pause", PauseCommand.self),
+      CommandEntry("port", PortCommand.self),
       CommandEntry("prune", ContainerPruneCommand.self),
       CommandEntry("rename", RenameCommand.self),
       CommandEntry("restart", RestartCommand.self),
@@ -187,6 +190,19 @@ package enum CommandTree {
 
   static var builder: [CommandEntry] {
     [CommandEntry("build", BuildCommand.self), CommandEntry("prune", BuilderPruneCommand.self)]
+  }
+
+  static var network: [CommandEntry] {
+    [
+      CommandEntry("connect", NetworkConnectCommand.self),
+      CommandEntry("create", NetworkCreateCommand.self),
+      CommandEntry("disconnect", NetworkDisconnectCommand.self),
+      CommandEntry("exists", NetworkExistsCommand.self),
+      CommandEntry("inspect", NetworkInspectCommand.self),
+      CommandEntry("ls", NetworkListCommand.self, "list"),
+      CommandEntry("prune", NetworkPruneCommand.self),
+      CommandEntry("rm", NetworkRemoveCommand.self, "remove"),
+    ]
   }
 
   static var serving: [CommandEntry] { [CommandEntry("serve", RegistryServeCommand.self)] }

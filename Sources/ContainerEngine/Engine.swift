@@ -1,5 +1,6 @@
 package import Basics
 package import LinuxKernel
+internal import Networking
 package import Storage
 
 /// The engine as one invocation of the program sees it: the user's state directory and, when a command needs it, the
@@ -76,9 +77,29 @@ package final class Engine {
     namespace = .entering
   }
 
+  /// Joins the namespace of the user's network process, whose rights over containers' networks end at it: they are made
+  /// in it.
+  /// - Throws: `wrongState` when that process was started with other subordinate ids.
+  func joinNamespace(of process: ProcessIdentity, doing: String) throws(EngineError) {
+    guard isRootless, case .outside = namespace else { return }
+    _ = try directory.makeRunRoot()
+    let map = try idMap()
+    try directory.check(map)
+    isBinaryExposed = BinaryExposure.isWritable(with: map)
+    guard try UserNamespace.join(process, map, account: account) else {
+      throw EngineError(
+        .wrongState, doing, "the network process (pid \(process.pid)) is in a user namespace that cannot be joined",
+        hint: "stop the containers that were started with other subordinate ids, or use --network none")
+    }
+    namespace = .inside
+  }
+
   /// Joins the namespace that a living monitor of this user is in, if there is one with the right map.
   private func joinLivingNamespace(_ map: IDMap) throws(EngineError) -> Bool {
     guard !map.isSingle else { return false }
+    // Containers on networks are in the one that a new network process needs.
+    for network in NetworkProcess.survivors(directory).prefix(1)
+    where try UserNamespace.join(network.monitor, map, account: account) { return true }
     for id in try containers.idsInRunRoot().prefix(Self.monitorsAsked) {
       // One whose state is damaged or that has just gone is not joined; whoever asks for it is told.
       guard let state = try? containers.state(id) else { continue }

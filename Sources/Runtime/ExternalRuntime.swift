@@ -63,9 +63,10 @@ package struct ExternalRuntime: Sendable {
   /// - Parameters:
   ///   - bundle: absolute path of a directory of ours; gets config.json, rootfs, log and pid file.
   ///   - seccomp: the filter, in the form of the spec.
+  ///   - beforeStart: runs when the container exists and its program does not run yet.
   package func launch(
     _ spec: RuntimeSpec, id: String, stdio: LaunchStdio, options: LaunchOptions, seccomp: RuntimeSpec.Seccomp?,
-    bundle: String
+    bundle: String, beforeStart: (Int32) throws(EngineError) -> Void = { _ in }
   ) throws(EngineError) -> LaunchedProcess {
     try refuseWhatItCannot(options)
     let descriptor: Int32
@@ -88,6 +89,7 @@ package struct ExternalRuntime: Sendable {
       guard let identity = ProcessIdentity(of: pid), let pidfd = try open(identity) else {
         throw EngineError(.internal, doing, "the container's process ended while \(name) made it")
       }
+      try beforeStart(pid)
       try call(["start", id])
       return LaunchedProcess(pid: pid, pidfd: pidfd, startTime: identity.startTime, terminal: terminal)
     } catch {

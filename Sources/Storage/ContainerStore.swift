@@ -175,6 +175,7 @@ extension ContainerStore {
     guard let run = try directory.runRoot() else { return }
     try during("removing the state of container \(Identifier.short(id))") {
       try File.removeIfPresent(at: run, StatePath.Run.state(id))
+      try File.removeIfPresent(at: run, StatePath.Run.network(id))
     }
   }
 

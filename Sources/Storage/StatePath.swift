@@ -91,6 +91,9 @@ package enum StatePath {
   /// Small facts that were costly to find: digests of other stages' files, times of commits.
   package static let buildFacts = "build-cache/facts"
   package static func buildFact(_ key: String) -> String { "build-cache/facts/\(key).json" }
+  /// A file for each network; the directory is made with the first.
+  package static let networks = "networks"
+  package static func network(_ name: String) -> String { "networks/\(name).json" }
 
   package static let staging = "staging"
   package static func staging(_ id: String) -> String { "staging/\(id)" }
@@ -109,7 +112,7 @@ package enum StatePath {
 
   /// All we ever make at the top of the root directory; the marker last, so that a reset cut short can be done again.
   package static let allAtTop: [String] = [
-    containers, names, volumes, index, index + ".new", index + ".damaged", blobs, downloads, manifestLists, layers,
+    containers, names, volumes, networks, index, index + ".new", index + ".damaged", blobs, downloads, manifestLists, layers,
     snapshots, buildCache, staging, trash, locks, events, eventsBefore, storeRecord, storeRecord + ".new",
     layoutMarker + ".new", layoutMarker,
   ]
@@ -142,9 +145,15 @@ package enum StatePath {
     /// Held by the monitor for its life.
     package static func monitorLock(_ id: String) -> String { "containers/\(id)/lock" }
     static func health(_ id: String) -> String { "containers/\(id)/health.json" }
+    /// What the container has of networks, beside its state.
+    package static func network(_ id: String) -> String { "containers/\(id)/network.json" }
+    /// Of the process that serves the user's networks: its lock and its socket.
+    package static let networkProcess = "network"
+    /// Held by whoever starts that process.
+    package static let networkStart = "network.start"
     /// Made by the first sweep after a boot.
     package static let swept = "swept"
     /// All we ever make at the top of the runtime directory.
-    package static let allAtTop: [String] = [containers, swept]
+    package static let allAtTop: [String] = [containers, networkProcess, networkStart, swept]
   }
 }

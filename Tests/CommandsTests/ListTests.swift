@@ -17,7 +17,7 @@ private func container(
     imageID: "sha256:" + String(repeating: "9", count: 64),
     layers: layers, command: ["sh", "-c", "echo a long command line here"],
     created: Timestamp(seconds: now.seconds - age),
-    state: state, labels: labels, network: "", mounts: [])
+    state: state, labels: labels, network: "none", mounts: [])
 }
 
 private let containers = [

@@ -20,7 +20,7 @@ func dhow(words: [String], as name: ProgramName = .dhow) -> (code: Int32, output
   @Test func `usage errors have docker's words and exit codes`() throws {
     let lines = [
       "--nosuch", "-Z", "runn", "versoin", "container nosuch", "container inspct", "version a", "version --nosuch",
-      "version --format", "artifact ls", "build .", "network ls", "swarm init", "service ls", "container runlabel x",
+      "version --format", "artifact ls", "build .", "pod ls", "swarm init", "service ls", "container runlabel x",
       "system migrate", "image scp a b", "-H tcp://x ps", "--error-format json nosuch",
       "--error-format xml version", "version --format {{.Nope}}", "version --format {{",
     ]

@@ -42,7 +42,8 @@ private func refusal(_ line: String) -> String {
     #expect(request.settings.entrypoint == nil)
     #expect(request.settings.mounts.isEmpty)
     #expect(request.settings.resources.isEmpty)
-    #expect(request.settings.network == "")
+    #expect(request.settings.network == "bridge")
+    #expect(request.settings.networks == [NetworkAttachment("bridge")])
     #expect(!request.settings.autoRemove)
   }
 
@@ -236,7 +237,7 @@ private func refusal(_ line: String) -> String {
       "--memory-swap 8m", "-m 10m --memory-reservation 20m", "--cpus 1 --cpu-period 1000", "--cpu-period 5",
       "--cpu-quota 5", "--blkio-weight 5", "--oom-score-adj 2000", "--memory-swappiness 101", "--stop-signal FOO",
       "--stop-timeout -2", "--shm-size 0", "--pid foo", "--uts foo", "--ipc foo", "--userns foo", "--userns auto",
-      "--userns keep-id:uid=-1", "--cgroupns foo", "--cgroups foo", "--network foo", "--network=", "--network bridge",
+      "--userns keep-id:uid=-1", "--cgroupns foo", "--cgroups foo", "--network=", "--network foo,bar",
       "--network container:", "--network none --network host", "--add-host foo", "--add-host a:1.2", "--dns foo",
       "--dns-search a..b", "--hostname a\u{1b}b", "--sysctl foo", "--sysctl kernel.hostname=x", "--sysctl net..x=1",
       "--network host --sysctl net.a=1", "--ipc host --sysctl kernel.sem=1", "--security-opt foo",
@@ -246,7 +247,10 @@ private func refusal(_ line: String) -> String {
       "--rm --restart always", "--no-healthcheck --health-cmd x", "--health-interval 1us",
       "-d -a stdin", "-a foo", "--detach-keys foo", "--detach-keys ctrl-1",
       "--network container:a -h x", "--network container:a --dns 1.1.1.1", "--network container:a --add-host a:1.1.1.1",
-      "--uts host -h x", "--isolation hyperv", "--volume-driver nfs", "-p 80:80", "-P", "--link a:b", "--expose 80",
+      "--uts host -h x", "--isolation hyperv", "--volume-driver nfs", "-p 80:x", "-p 1-2:3-5", "-p x:80:80",
+      "-p 70000:80", "-p 80/foo", "-p 0", "--expose 80:80", "--link a:b:c", "--ip 1.1", "--ip6 1.1.1.1",
+      "--mac-address x", "--network-alias a", "--network none --network a", "--network container:a -p 80",
+      "--network host --link a:b", "--network name=a,foo=b", "--network ns:x",
       "--health-on-failure x", "--health-retries -1", "--gpus all", "--oom-kill-disable",
       "--storage-opt size=1g", "--cpu-count 1",
       "--cpu-rt-period 1", "--device-cgroup-rule x", "--secret a", "--sdnotify foo", "--preserve-fds -1",
@@ -390,4 +394,34 @@ private func temporaryFile(_ content: String) throws -> String {
     throw EngineError(.unavailable, "writing a file", "failed")
   }
   return String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// `-p` and `--network` in docker's forms.
+struct NetworkFlagTests {
+  @Test(arguments: [
+    ("80", "|0|80/tcp"), ("8080:80", "|8080|80/tcp"), ("8080:80/udp", "|8080|80/udp"), ("8080:80/TCP", "|8080|80/tcp"),
+    ("127.0.0.1:8080:80", "127.0.0.1|8080|80/tcp"), ("127.0.0.1::80", "127.0.0.1|0|80/tcp"),
+    ("[::1]:8080:80", "::1|8080|80/tcp"), ("::1:8080:80", "::1|8080|80/tcp"), ("[::1]::80", "::1|0|80/tcp"),
+    (":80", "|0|80/tcp"), ("0:80", "|0|80/tcp"), ("8000-8001:80-81", "|8000|80/tcp |8001|81/tcp"),
+    ("80-81", "|0|80/tcp |0|81/tcp"), ("8000-8010:80", "|8000-8010|80/tcp"),
+    ("target=80,published=8080,protocol=udp", "|8080|80/udp"), ("target=80", "|0|80/tcp"),
+  ])
+  func `a published port is read as docker reads it`(_ text: String, _ expected: String) throws {
+    let ports = try settings("-p \(text)").ports.map { port in
+      let range = port.lastHostPort > port.hostPort ? "\(port.hostPort)-\(port.lastHostPort)" : "\(port.hostPort)"
+      return "\(port.hostAddress)|\(range)|\(port.containerPort)/\(port.transport)"
+    }
+    #expect(ports.joined(separator: " ") == expected)
+  }
+
+  @Test func `networks are collected, with what concerns the first and what concerns all`() throws {
+    let made = try settings("--network a --net name=b,ip=10.0.0.3,alias=x --network-alias y --ip 10.1.0.3")
+    #expect(made.network == "a")
+    #expect(made.networks.map(\.network) == ["a", "b"])
+    #expect(made.networks.map(\.ip) == ["10.1.0.3", "10.0.0.3"])
+    #expect(made.networks.map(\.aliases) == [["y"], ["x", "y"]])
+    #expect(try settings("--network none").networks.isEmpty)
+    #expect(try settings("--network c:ip=10.0.0.4,alias=z").networks.first?.ip == "10.0.0.4")
+    #expect(try settings("--expose 80-81 --expose 53/udp").exposedPorts == ["80/tcp", "81/tcp", "53/udp"])
+  }
 }

@@ -60,10 +60,13 @@ package final class Store {
     _ arguments: [String], input: ChildProcess.Input = .null, environment: [String: String] = [:], faults: [Fault] = [],
     directory: String? = nil
   ) throws -> ChildProcess {
-    try ChildProcess(
-      command(arguments), as: identity,
-      environment: self.environment.merging(Fault.environment(faults)) { $1 }.merging(environment) { $1 },
-      directory: directory ?? self.directory, input: input)
+    let all = self.environment.merging(Fault.environment(faults)) { $1 }.merging(environment) { $1 }
+    let place = directory ?? self.directory
+    guard let landscape else {
+      return try ChildProcess(command(arguments), as: identity, environment: all, directory: place, input: input)
+    }
+    let words = try identity.prefix(environment: all, directory: place) + command(arguments)
+    return try ChildProcess(landscape.entry + words, directory: place, input: input)
   }
 
   /// The words of a command on this store, for shells and terminals.
@@ -72,7 +75,13 @@ package final class Store {
   }
 
   /// Marks every process of this store that keeps its environment, so that clean-up finds it.
-  package var environment: [String: String] { ["DHOW_TEST_STORE": directory] }
+  ///
+  /// Containers of tests that are not about networks have none, which is quicker and asks nothing of the machine.
+  package var environment: [String: String] { ["DHOW_TEST_STORE": directory, "DHOW_NETWORK": defaultNetwork] }
+  /// The network of containers made without `--network`.
+  package var defaultNetwork = "none"
+  /// The network that commands run in; nil is the machine's.
+  package var landscape: Landscape?
 
   /// The named fault points a command passes in all its processes, in order of their first passage, with how often.
   package func faultPointsPassed(by arguments: [String], input: [UInt8]? = nil) throws -> [(name: String, count: Int)] {
@@ -168,6 +177,12 @@ package final class Store {
       _ = try? removeContainers()
       for pid in processes() { kill(pid, SIGKILL) }
       if !eventually(within: 30, { processes().isEmpty }) { problems.append("processes stay: \(processes())") }
+    }
+    // The uplink outlives a network process that is killed, and its environment is its own.
+    if let words = try? readText(runroot + "/network/uplink"), let pid = Int32(words.prefix { $0 != " " }),
+      (try? readText("/proc/\(pid)/cmdline"))?.contains(directory) == true
+    {
+      kill(pid, SIGKILL)
     }
     // Files of mapped users are removable by root, or from within a user namespace that has the same map.
     let removal = ["sh", "-c", "chmod -R u+rwX \"$1\" 2>/dev/null; rm -rf -- \"$1\"", "sh", directory]

@@ -107,6 +107,7 @@ int dhow_attach_device_filter(int cgroup, const uint64_t *instructions, uint32_t
 char **dhow_environment(void);
 
 #include "network.h"
+#include "sockets.h"
 #include "streams.h"
 
 #endif

@@ -1,5 +1,6 @@
 internal import Basics
 internal import ContainerEngine
+internal import Networking
 internal import Storage
 
 /// docker's filters of `ps`, over summaries alone.
@@ -74,10 +75,16 @@ struct ContainerFilter {
   }
 
   private func acceptsSurroundings(_ container: ContainerSummary) -> Bool {
-    any("network") { $0 == (container.network.isEmpty ? "none" : container.network) }
+    any("network") { $0 == container.network || container.networks.contains($0) }
       && any("volume") { wanted in container.mounts.contains { $0.source == wanted || $0.target == wanted } }
-      // No container of this version has ports.
-      && filters.values("publish").isEmpty && filters.values("expose").isEmpty
+      && any("publish") { wanted in
+        PortText.accepts(wanted, container.published.map { "\($0.hostPort)/\($0.transport.rawValue)" })
+      }
+      && any("expose") { wanted in
+        PortText.accepts(
+          wanted,
+          container.exposed + container.published.map { "\($0.containerPort)/\($0.transport.rawValue)" })
+      }
   }
 
   /// True when the key was not given or one of its values fits.

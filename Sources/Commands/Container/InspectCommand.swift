@@ -9,7 +9,7 @@ struct InspectOptions: CommandOptions {
 
   /// What can be inspected in this version, in docker's order.
   enum ObjectType: String, CaseIterable {
-    case container, image, volume
+    case container, image, network, volume
   }
 
   static var sizeFlag: Flag<InspectOptions> {
@@ -18,10 +18,10 @@ struct InspectOptions: CommandOptions {
 
   static func type(_ text: String) throws -> ObjectType {
     if let type = ObjectType(rawValue: text) { return type }
-    if ["network", "secret", "pod"].contains(text) {
+    if ["secret", "pod"].contains(text) {
       throw EngineError(.unsupported, "--type \(text)", "not in this version yet")
     }
-    throw FlagValueError("unknown type: \(goQuoted(text)): must be one of \"container\", \"image\", \"volume\"")
+    throw FlagValueError("unknown type: \(goQuoted(text)): must be one of \"container\", \"image\", \"network\", \"volume\"")
   }
 }
 
@@ -52,10 +52,10 @@ struct ObjectPrinter {
   }
 }
 
-/// `inspect`: a container or an image, whichever has the name.
+/// `inspect`: a container, an image or a network, whichever has the name.
 enum InspectCommand: Command {
   static let words = CommandWords(
-    "[OPTIONS] NAME|ID [NAME|ID...]", "Return low-level information on containers and images", .atLeast(1),
+    "[OPTIONS] NAME|ID [NAME|ID...]", "Return low-level information on containers, images and networks", .atLeast(1),
     completion: .containers)
 
   static var flags: [Flag<InspectOptions>] {
@@ -73,11 +73,13 @@ enum InspectCommand: Command {
       switch options.type {
       case .container: return try engine.inspectContainer(name, size: options.size)
       case .image: return try engine.inspectImage(name)
+      case .network: return try engine.inspectNetwork(name)
       case .volume: return try engine.inspectVolume(name).inspection
       case nil:
         if let container = try present({ try engine.inspectContainer(name, size: options.size) }) { return container }
         if let image = try present({ try engine.inspectImage(name) }) { return image }
         if let volume = try present({ try engine.inspectVolume(name).inspection }) { return volume }
+        if let network = try present({ try engine.inspectNetwork(name) }) { return network }
         throw EngineError(.notFound, "inspecting \(name)", "No such object: \(name)")
       }
     }

@@ -111,6 +111,7 @@ enum BashCompletion {
     case .containers: "names:containers"
     case .runningContainers: "names:running"
     case .images: "names:images"
+    case .networks: "names:networks"
     case .volumes: "names:volumes"
     }
   }

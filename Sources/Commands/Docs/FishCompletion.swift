@@ -71,6 +71,7 @@ enum FishCompletion {
     case .containers: "-a '(dhow __complete containers 2>/dev/null)'"
     case .runningContainers: "-a '(dhow __complete running 2>/dev/null)'"
     case .images: "-a '(dhow __complete images 2>/dev/null)'"
+    case .networks: "-a '(dhow __complete networks 2>/dev/null)'"
     case .volumes: "-a '(dhow __complete volumes 2>/dev/null)'"
     }
   }

@@ -89,6 +89,7 @@ enum ZshCompletion {
     switch completion {
     case .containers, .runningContainers: "container"
     case .images: "image"
+    case .networks: "network"
     case .volumes: "volume"
     case .files: "file"
     case .directories: "directory"
@@ -106,6 +107,7 @@ enum ZshCompletion {
     case .containers: "__dhow_names containers"
     case .runningContainers: "__dhow_names running"
     case .images: "__dhow_names images"
+    case .networks: "__dhow_names networks"
     case .volumes: "__dhow_names volumes"
     }
   }

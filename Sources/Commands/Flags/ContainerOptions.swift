@@ -7,6 +7,7 @@ package import Storage
 /// resolved.
 package struct ContainerOptions: CommandOptions {
   package var settings = ContainerSettings()
+  var networks = NetworkChoice()
   var name: String?
   var idFile: String?
   var pull = PullPolicy.missing
@@ -55,6 +56,7 @@ package struct ContainerOptions: CommandOptions {
       }
     }
     settings.platform = settings.platform ?? defaultPlatform
+    try networks.apply(to: &settings)
     try check(settings)
     if hasNoHealthcheck { settings.healthcheck = Healthcheck(test: ["NONE"]) }
     var request = ContainerRequest(image: image, settings: settings)

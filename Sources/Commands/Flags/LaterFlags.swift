@@ -2,8 +2,7 @@ extension ContainerFlags {
   /// Flags of docker and podman that this version does not have, each refused by one sentence.
   static var refused: [Flag<ContainerOptions>] { networks + startupChecks + devices + windows + podman }
 
-  private static let ports = "published ports are not in this version yet; --network host shares the host's"
-  private static let addresses = "networks with addresses are not in this version yet"
+  private static let addresses = "link-local addresses are not in this version yet"
   private static let checks = "not in this version yet; --health-start-period and docker's other --health flags are"
   private static let throttles = "limits of single devices are not in this version yet"
   private static let onlyWindows = "this is a limit of Windows containers"
@@ -12,15 +11,7 @@ extension ContainerFlags {
 
   private static var networks: [Flag<ContainerOptions>] {
     [
-      .refused("publish", "p", "list", because: ports),
-      .refused("publish-all", "P", because: ports),
-      .refused("expose", nil, "list", because: ports),
-      .refused("link", nil, "list", because: "links come with networks, which are not in this version yet"),
-      .refused("network-alias", nil, "list", because: addresses).alsoNamed("net-alias"),
-      .refused("ip", nil, "string", because: addresses),
-      .refused("ip6", nil, "string", because: addresses),
       .refused("link-local-ip", nil, "list", because: addresses),
-      .refused("mac-address", nil, "string", because: addresses),
     ]
   }
 

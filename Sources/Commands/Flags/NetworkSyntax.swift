@@ -1,5 +1,7 @@
 internal import Basics
 internal import Glibc
+internal import Networking
+internal import Storage
 
 /// Values that name hosts, addresses and namespaces.
 enum NetworkSyntax {
@@ -55,19 +57,95 @@ enum NetworkSyntax {
     return text
   }
 
-  /// `--network`: what this version has is passed on, the rest refused with what there is.
-  static func network(_ text: String) throws -> String {
+  /// What one `--network` names.
+  enum Network {
+    /// A way to have no network of ours.
+    case mode(String)
+    case network(NetworkAttachment)
+  }
+
+  /// `--network`: a mode, a name, or docker's long form `name=NAME,alias=A,ip=…,ip6=…,mac-address=…`; podman's `NAME:ip=…,alias=…`.
+  static func network(_ text: String) throws -> Network {
     guard !text.isEmpty else { throw EngineError(.usage, "", "no name set for network") }
     switch text {
-    case "none", "host": return text
-    // podman's word for a network of one's own.
-    case "private": return ""
-    case _ where text.hasPrefix("container:"): return try joined(text, "--network: invalid container format \(text)")
-    default:
+    case "none", "host", "pasta": return .mode(text)
+    case "default", "private": return .network(NetworkAttachment(NetworkRecord.defaultName))
+    case _ where text.hasPrefix("container:"):
+      return .mode(try joined(text, "--network: invalid container format \(text)"))
+    case _ where text.hasPrefix("ns:"):
+      guard text.hasPrefix("ns:/") else { throw FlagValueError("ns: needs the absolute path of a network namespace") }
+      return .mode(text)
+    case _ where text == "slirp4netns" || text.hasPrefix("slirp4netns:") || text.hasPrefix("pasta:"):
       throw EngineError(
-        .unsupported, "--network \(text)", "networks are not in this version yet",
-        hint: "--network none, --network host and --network container:NAME work")
+        .unsupported, "--network \(text)", "options of user-mode networks are not supported",
+        hint: "--network bridge, or --network pasta for a network of the container's own")
+    default: break
     }
+    if text.contains("="), text.hasPrefix("name=") || text.contains(",") && !text.contains(":") {
+      return .network(try attachment(text.split(separator: ","), text, nil))
+    }
+    if let colon = text.firstIndex(of: ":") {
+      return .network(
+        try attachment(text[text.index(after: colon)...].split(separator: ","), text, String(text[..<colon])))
+    }
+    return .network(NetworkAttachment(try networkName(text)))
+  }
+
+  private static func attachment(
+    _ fields: [Substring], _ text: String, _ name: String?
+  ) throws(FlagValueError) -> NetworkAttachment {
+    var result = NetworkAttachment(try name.map { (text) throws(FlagValueError) in try networkName(text) } ?? "")
+    for field in fields {
+      let pair = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+      guard pair.count == 2 else { throw FlagValueError("invalid field \(field)") }
+      switch pair[0].lowercased() {
+      case "name" where name == nil: result.network = try networkName(pair[1])
+      case "alias": result.aliases.append(try alias(pair[1]))
+      case "ip": result.ip = try address(pair[1], isIPv6: false)
+      case "ip6": result.ip6 = try address(pair[1], isIPv6: true)
+      case "mac-address", "mac": result.mac = try mac(pair[1])
+      case "driver-opt", "gw-priority", "interface_name", "link-local-ip":
+        throw FlagValueError("\(pair[0]) is not in this version yet")
+      default: throw FlagValueError("invalid field key \(pair[0])")
+      }
+    }
+    guard !result.network.isEmpty else { throw FlagValueError("network name/id is not specified") }
+    return result
+  }
+
+  static func networkName(_ text: String) throws(FlagValueError) -> String {
+    guard NetworkRecord.isName(text) else { throw FlagValueError("invalid network name: \(goQuoted(text))") }
+    return text
+  }
+
+  static func address(_ text: String, isIPv6: Bool) throws(FlagValueError) -> String {
+    guard let address = IPAddress(text), address.isIPv6 == isIPv6 else {
+      throw FlagValueError("invalid IPv\(isIPv6 ? 6 : 4) address: \(text)")
+    }
+    return address.description
+  }
+
+  static func mac(_ text: String) throws(FlagValueError) -> String {
+    guard let mac = MACAddress(text) else { throw FlagValueError("\(text) is not a valid mac address") }
+    return mac.description
+  }
+
+  static func alias(_ text: String) throws(FlagValueError) -> String {
+    let isName =
+      !text.isEmpty && text.utf8.count <= 253
+      && text.utf8.allSatisfy { isNameByte($0) || [UInt8]("-._".utf8).contains($0) }
+    guard isName else { throw FlagValueError("invalid alias: \(goQuoted(text))") }
+    return text
+  }
+
+  /// `CONTAINER[:ALIAS]`.
+  static func link(_ text: String) throws(FlagValueError) -> (String, String) {
+    let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    guard (1...2).contains(parts.count), !parts[0].isEmpty, !(parts.last ?? "").isEmpty else {
+      throw FlagValueError("bad format for links: \(text)")
+    }
+    let name = parts[0].hasPrefix("/") ? String(parts[0].dropFirst()) : parts[0]
+    return (name, try alias(parts.count == 2 ? parts[1] : name))
   }
 
   /// `container:NAME` with a name in it.

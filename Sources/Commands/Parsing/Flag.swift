@@ -186,6 +186,7 @@ package enum Completion: Equatable, Sendable {
   case runningContainers
   case images
   case volumes
+  case networks
 
   var isOfFiles: Bool { self == .files || self == .directories }
 }

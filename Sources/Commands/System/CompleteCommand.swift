@@ -2,6 +2,7 @@ internal import Basics
 internal import Glibc
 internal import LinuxKernel
 internal import OCI
+internal import Networking
 internal import Storage
 
 /// `__complete KIND`: names for a shell's completion, one a line. Hidden. It only lists names: no lock is taken, no
@@ -21,6 +22,11 @@ enum CompleteCommand: Command {
     switch kind {
     case "containers": return try list(location.root, StatePath.names).filter(Identifier.isName)
     case "running": return try running(location)
+    case "networks":
+      let own = try? list(location.root, StatePath.networks)  // Without the directory only the predefined ones exist.
+      return Array(
+        Set((own ?? []).filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) } + NetworkRecord.predefined)
+      ).sorted()
     case "volumes": return try list(location.root, StatePath.volumes).filter(Identifier.isName)
     case "images":
       return try ImageStore(StateDirectory(location)).list().flatMap(\.references).map(\.familiar).sorted()

@@ -185,7 +185,9 @@ extension Engine {
         try self.buildBase(name, platform, request, transfers: transfers)
       },
       writeRuntimeFiles: { (settings, directory) throws(EngineError) in
-        try RuntimeFiles.write(settings, hostname: settings.hostname ?? "", at: directory, doing: "building")
+        try RuntimeFiles.write(
+          settings, hostname: settings.hostname ?? "", network: nil, links: [], isRootless: self.isRootless,
+          at: directory, doing: "building")
       },
       fetch: { (url, directory) throws(EngineError) in try self.fetchForBuild(url, into: directory) })
   }

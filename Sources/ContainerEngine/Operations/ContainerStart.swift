@@ -27,16 +27,30 @@ struct ContainerStart {
     local: LocalClient?, link: MonitorProcess.Link?, warn: (String) -> Void
   ) throws(EngineError) -> RunOutcome {
     let home = try engine.containers.open(record.id)
-    let runDirectory = try makeRunDirectory()
+    let networking = try ContainerNetworking.reserve(engine, record, hostname: hostname, doing: doing)
+    do throws(EngineError) {
+      return try supervise(networking, home: home.raw, local: local, link: link, warn: warn)
+    } catch {
+      networking?.release()
+      throw error
+    }
+  }
+
+  private func supervise(
+    _ networking: ContainerNetworking?, home: Int32, local: LocalClient?, link: MonitorProcess.Link?,
+    warn: (String) -> Void
+  ) throws(EngineError) -> RunOutcome {
+    let runDirectory = try makeRunDirectory(networking)
     let monitor = try Monitor(
       MonitorPlan(
-        containerDirectory: home.raw, runtimeDirectory: runDirectory, hasTerminal: settings.terminal,
+        containerDirectory: home, runtimeDirectory: runDirectory, hasTerminal: settings.terminal,
         stdin: !settings.openStdin ? .closed : local?.stdin == true || link?.client?.input == true ? .once : .open,
         log: LogConfiguration(driver: settings.logDriver, options: settings.logOptions), stopSignal: stopSignal),
       local: local, client: link?.client)
     let watched = try WatchedContainer(
-      self, monitor: monitor, runtime: RuntimeChoice(engine: engine, record: record, bundle: runDirectory, doing: doing)
-    )
+      self, monitor: monitor,
+      runtime: RuntimeChoice(engine: engine, record: record, bundle: runDirectory, doing: doing),
+      networking: networking)
     if service.relays {
       try during(doing) { try monitor.serve(NotificationRelay(service.manager, directory: runDirectory)) }
     }
@@ -50,7 +64,7 @@ struct ContainerStart {
 
   /// The container's runtime directory with the files that are bound into its root.
   /// - Returns: its absolute path.
-  private func makeRunDirectory() throws(EngineError) -> String {
+  private func makeRunDirectory(_ networking: ContainerNetworking?) throws(EngineError) -> String {
     // Opened before the user's namespace was begun, when owners could still be told apart.
     let run: Int32
     if let opened = try engine.directory.runRoot() { run = opened } else { run = try engine.directory.makeRunRoot() }
@@ -58,7 +72,10 @@ struct ContainerStart {
     try during(doing) {
       try File.ensureDirectory(at: run, path)
       let directory = try File.openDirectory(at: run, path)
-      try RuntimeFiles.write(settings, hostname: hostname, at: directory.raw, doing: doing)
+      try RuntimeFiles.write(
+        settings, hostname: hostname, network: networking?.network, links: networking?.links ?? [],
+        isRootless: engine.isRootless, at: directory.raw, doing: doing)
+      try networking?.write(at: directory.raw)
     }
     return engine.directory.location.runRoot + "/" + path
   }

@@ -1,6 +1,7 @@
 package import Basics
 internal import Glibc
 internal import LinuxKernel
+internal import Networking
 internal import OCI
 internal import Storage
 
@@ -58,7 +59,7 @@ extension Engine {
         .invalidInput, doing, "no command specified",
         hint: "the image has neither CMD nor ENTRYPOINT: name a program after the image")
     }
-    var settings = request.settings
+    var settings = try resolved(request.settings, doing: doing)
     settings.mounts = try planVolumes(request, defaults, doing: doing)
     let draft = try containers.draft(removesItself: request.settings.autoRemove)
     let name = try claimName(request.name, draft)
@@ -79,6 +80,25 @@ extension Engine {
     try idFile?.write(record.id)
     note("create", record)
     return MadeContainer(record: record, lock: lock, warnings: [])
+  }
+
+  /// With networks by their names and linked containers by their ids.
+  private func resolved(_ settings: ContainerSettings, doing: String) throws(EngineError) -> ContainerSettings {
+    var settings = settings
+    for index in settings.networks.indices {
+      let found = try networks.find(settings.networks[index].network, doing: doing)
+      settings.networks[index].network = found.name
+    }
+    if let first = settings.networks.first {
+      settings.network = first.network
+      if let clash = settings.networks.first(where: { one in settings.networks.count { $0.network == one.network } > 1 }) {
+        throw EngineError(.usage, doing, "network \(clash.network) is specified multiple times")
+      }
+    }
+    for index in settings.links.indices {
+      settings.links[index].0 = try containers.find(settings.links[index].0, doing: doing)
+    }
+    return settings
   }
 
   /// The directories overlay writes into. What it shows of `/` is the upper directory's owner and mode.

@@ -40,6 +40,11 @@ extension Engine {
     if record.healthcheck != nil { view.state.health = try containers.health(of: id) }
     view.volumesDirectory = directory.location.root + "/" + StatePath.volumes
     if record.settings.rootDirectory == nil { view.overlay = try overlayPaths(record) }
+    if status.isRunning { view.network = try containerNetwork(id) }
+    for (target, alias) in record.settings.links {
+      // One that was removed is linked to no more.
+      if let other = try containers.record(target) { view.links.append((other.name, alias)) }
+    }
     if size { view.sizes = try sizes(of: record) }
     return view.json
   }

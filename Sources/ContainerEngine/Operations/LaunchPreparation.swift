@@ -38,6 +38,9 @@ struct LaunchPreparation {
     let joined = try JoinedNamespaces(engine: engine, settings: settings, doing: doing)
     try engine.prepareVolumes(of: record, user: user, doing: doing)
     let files = RuntimeFiles(of: record.id, engine.directory.location)
+    var settings = settings
+    let links = try LinkedContainer.all(of: record, engine, doing: doing)
+    settings.environment = links.flatMap { $0.variables(in: record.name) } + settings.environment
     let input = RuntimeSpecInput(
       id: record.id, settings: settings, image: record.defaults, user: user, idMap: idMap,
       mounts: try MountResolver(engine, doing: doing).resolve(settings.mounts, of: record.id),

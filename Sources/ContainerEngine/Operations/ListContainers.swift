@@ -1,4 +1,5 @@
 package import Basics
+internal import Networking
 internal import OCI
 internal import Storage
 
@@ -20,6 +21,7 @@ extension Engine {
         if status.isRunning, record.healthcheck != nil { summary.health = try containers.health(of: id)?.status }
         summary.restart = record.settings.restart
         summary.startsOnBoot = try startsOnBoot(record, status)
+        if status.isRunning, record.settings.usesBridges { summary.published = try containerNetwork(id)?.ports ?? [] }
         if sizes { summary.sizes = try self.sizes(of: record) }
         summaries.append(summary)
       } catch {
@@ -74,6 +76,9 @@ extension ContainerSummary {
       layers: record.layers.map(\.description), command: record.command, created: record.created, state: state,
       labels: labels, network: record.settings.network.isEmpty ? "none" : record.settings.network,
       mounts: record.settings.mounts)
+    networks = record.settings.networks.isEmpty ? [network] : record.settings.networks.map(\.network)
+    exposed = record.defaults.exposedPorts.map(\.description)
+    for port in record.settings.exposedPorts where !exposed.contains(port) { exposed.append(port) }
   }
 
   /// A container of which only the id is known.

@@ -1,4 +1,5 @@
 package import Basics
+internal import Networking
 internal import Storage
 
 extension Engine {
@@ -17,6 +18,12 @@ extension Engine {
     }
     guard record.name != newName else {
       throw EngineError(.invalidInput, doing, "Renaming a container with the same name as its current name")
+    }
+    // Names follow where the container runs; a network process that comes later reads them of the container's own file.
+    if var network = try containerNetwork(id) {
+      network.name = newName
+      try write(network)
+      if let client = try NetworkClient.connect(directory) { try client.rename(id, to: newName) }
     }
     note("rename", try containers.rename(record, to: newName), [("oldName", record.name)])
     _ = lock

@@ -2,6 +2,7 @@ package import Basics
 internal import Glibc
 internal import LayerArchive
 internal import LinuxKernel
+internal import Networking
 internal import Storage
 
 extension Engine {
@@ -16,6 +17,7 @@ extension Engine {
         guard error.kind == .corrupt || error.kind == .unsupported || error.kind == .notFound else { throw error }
       }
     }
+    if let client = try NetworkClient.connect(directory) { try client.end() }
     try during(doing) {
       for path in StatePath.allAtTop { try TreeRemoval.remove(at: directory.root.raw, path) }
       try removeIfEmpty(directory.location.root)

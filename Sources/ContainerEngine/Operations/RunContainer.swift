@@ -18,7 +18,7 @@ extension Engine {
     try provideImage(request, observer: observer)
     try replace(request)
     try startRequired(request.settings, doing: "starting \(request.name.map { safeText($0) } ?? "a container")")
-    if !request.settings.joinsNamespaces { try beginUserNamespace() }
+    try beginNamespaces(request.settings, doing: "starting a container")
     let made = try makeContainer(request)
     for warning in made.warnings { warn(warning) }
     do throws(EngineError) {
@@ -54,8 +54,17 @@ extension Engine {
       throw EngineError(.notFound, doing, "No such container: \(safeText(name))")
     }
     try containers.forgetStopped(id)
-    if !record.settings.joinsNamespaces { try beginUserNamespace() }
+    try beginNamespaces(record.settings, doing: doing)
     return try start(record, lock, attach: attach, strictLimits: false, warn: warn)
+  }
+
+  /// The user's namespace: that of the network process for a container that it is to serve.
+  private func beginNamespaces(_ settings: ContainerSettings, doing: String) throws(EngineError) {
+    if settings.usesBridges {
+      _ = try networkProcess(joining: !settings.joinsNamespaces, doing: doing)
+    } else if !settings.joinsNamespaces {
+      try beginUserNamespace()
+    }
   }
 
   /// Stops a container if it runs, and starts it.

@@ -13,6 +13,8 @@ final class WatchedContainer {
   /// As it was at the last start.
   private(set) var record: ContainerRecord
   private let runtime: RuntimeChoice
+  /// Its addresses and ports, which it keeps from run to run.
+  private let networking: ContainerNetworking?
   private let strictLimits: Bool
   let service: ServiceStart
   private var cgroup = CgroupPlacement.none
@@ -33,7 +35,10 @@ final class WatchedContainer {
   /// How soon a start is tried again that somebody's change of the container is in the way of.
   private static let lockedNanoseconds: Int64 = 50_000_000
 
-  init(_ start: ContainerStart, monitor: Monitor, runtime: RuntimeChoice) {
+  init(
+    _ start: ContainerStart, monitor: Monitor, runtime: RuntimeChoice, networking: ContainerNetworking?
+  ) {
+    self.networking = networking
     engine = start.engine
     record = start.record
     strictLimits = start.strictLimits
@@ -81,7 +86,7 @@ final class WatchedContainer {
       ? .terminal(columns: size?.columns ?? 0, rows: size?.rows ?? 0)
       : .descriptors(streams.stdin, streams.stdout, streams.stderr)
     cgroup = try prepareCgroup(prepared.spec, warn: warn)
-    let process = try makeProcess(prepared, stdio)
+    let process = try makeProcess(prepared, stdio, warn: warn)
     // A launch that joins namespaces is only possible from outside of ours: one that may be repeated stays there.
     if settings.joinsNamespaces, settings.autoRemove { try engine.enterUserNamespace() }
     startedAt = .now
@@ -128,18 +133,23 @@ final class WatchedContainer {
   }
 
   private func makeProcess(
-    _ prepared: LaunchPreparation.Prepared, _ stdio: LaunchStdio
+    _ prepared: LaunchPreparation.Prepared, _ stdio: LaunchStdio, warn: (String) -> Void
   ) throws(EngineError) -> LaunchedProcess {
     var options = prepared.options
     options.cgroupProcs = cgroup.procsFiles
     options.cgroupView = cgroup.view
+    let plug: (Int32) throws(EngineError) -> Void = { [networking] (pid) throws(EngineError) in
+      try networking?.plug(pid, warn: warn)
+    }
     do throws(EngineError) {
       guard let directory = try during(doing, { try cgroup.open() }) else {
         return try runtime.launch(
-          prepared, stdio: stdio, options: options, cgroup: cgroup, isRoot: !engine.isRootless)
+          prepared, stdio: stdio, options: options, cgroup: cgroup, isRoot: !engine.isRootless,
+          beforeGo: plug)
       }
       options.cgroup = directory.raw
-      return try runtime.launch(prepared, stdio: stdio, options: options, cgroup: cgroup, isRoot: !engine.isRootless)
+      return try runtime.launch(
+        prepared, stdio: stdio, options: options, cgroup: cgroup, isRoot: !engine.isRootless, beforeGo: plug)
     } catch {
       cgroup.remove()
       throw error
@@ -304,6 +314,7 @@ extension WatchedContainer {
 
   /// Writes how the last run ended, or removes the container that is to remove itself.
   func end(_ status: ExitStatus) {
+    networking?.release()
     let containers = engine.containers
     do throws(EngineError) {
       if settings.autoRemove {

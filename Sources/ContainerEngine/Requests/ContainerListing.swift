@@ -1,4 +1,5 @@
 package import Basics
+package import Networking
 package import Storage
 
 /// A container as a list shows it.
@@ -18,7 +19,13 @@ package struct ContainerSummary: Sendable {
   /// The image's labels and the container's own.
   package var labels: [(String, String)]
   package var network: String
+  /// All of its networks.
+  package var networks: [String] = []
   package var mounts: [MountRequest]
+  /// Ports of the host that lead to it now.
+  package var published: [PublishedPort] = []
+  /// Ports it says it serves: `80/tcp`.
+  package var exposed: [String] = []
   /// Bytes of the writable layer and of everything; nil unless asked for.
   package var sizes: (writable: Int64, root: Int64)?
   /// Of one that runs and is checked.

@@ -23,12 +23,14 @@ struct RuntimeChoice {
 
   func launch(
     _ prepared: LaunchPreparation.Prepared, stdio: LaunchStdio, options: LaunchOptions, cgroup: CgroupPlacement,
-    isRoot: Bool
+    isRoot: Bool, beforeGo: (Int32) throws(EngineError) -> Void
   ) throws(EngineError) -> LaunchedProcess {
-    guard let external else { return try Launcher.launch(prepared.spec, stdio: stdio, options: options) }
+    guard let external else { 
+      return try Launcher.launch(prepared.spec, stdio: stdio, options: options, beforeGo: beforeGo)
+    }
     return try external.launch(
       ExternalRuntime.adapted(prepared.spec, id: id, cgroup: cgroup, isRoot: isRoot), id: id, stdio: stdio,
-      options: options, seccomp: prepared.filter, bundle: bundle)
+      options: options, seccomp: prepared.filter, bundle: bundle, beforeStart: beforeGo)
   }
 
   /// After the program's end, before anything of the container is removed.

@@ -10,7 +10,7 @@ extension ContainerInspect {
     object["LogConfig"] = ["Type": .string(settings.logDriver), "Config": JSON(settings.logOptions)]
     object["LxcConf"] = []
     object["NetworkMode"] = .string(settings.network.isEmpty ? "none" : settings.network)
-    object["PortBindings"] = [:]
+    object["PortBindings"] = portBindings
     object["RestartPolicy"] = [
       "Name": .string(settings.restart.name.rawValue), "MaximumRetryCount": .integer(settings.restart.maximumRetries),
     ]
@@ -28,11 +28,11 @@ extension ContainerInspect {
     object["GroupAdd"] = orNull(settings.groupsAdded)
     object["IpcMode"] = .string(settings.ipcNamespace.isEmpty ? "private" : settings.ipcNamespace)
     object["Cgroup"] = ""
-    object["Links"] = .null
+    object["Links"] = orNull(links.map { "/\($0.name):/\(name)/\($0.alias)" })
     object["OomScoreAdj"] = .integer(settings.oomScoreAdjustment ?? 0)
     object["PidMode"] = .string(settings.pidNamespace)
     object["Privileged"] = .bool(settings.privileged)
-    object["PublishAllPorts"] = false
+    object["PublishAllPorts"] = .bool(settings.publishesAllPorts)
     object["ReadonlyRootfs"] = .bool(settings.readOnly)
     object["SecurityOpt"] = orNull(settings.securityOptions)
     object["UTSMode"] = .string(settings.utsNamespace)

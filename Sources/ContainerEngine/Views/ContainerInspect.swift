@@ -1,4 +1,5 @@
 package import Basics
+package import Networking
 package import OCI
 package import Storage
 
@@ -29,6 +30,10 @@ package struct ContainerInspect {
   package var overlay: Overlay?
   /// Absolute path of the directory that has the volumes.
   package var volumesDirectory = ""
+  /// What it has of networks while it runs.
+  package var network: ContainerNetwork?
+  /// Names of the containers it has links to, and its names for them.
+  package var links: [(name: String, alias: String)] = []
   package var maskedPaths: [String] = []
   package var readOnlyPaths: [String] = []
   /// Bytes of the writable layer and of everything; nil unless asked for.
@@ -184,7 +189,7 @@ package struct ContainerInspect {
     object["AttachStdin"] = .bool(settings.openStdin)
     object["AttachStdout"] = true
     object["AttachStderr"] = true
-    object["ExposedPorts"] = emptyObjects(image.exposedPorts.map(\.description))
+    object["ExposedPorts"] = emptyObjects(exposedPorts)
     object["PortSpecs"] = .null
     object["Tty"] = .bool(settings.terminal)
     object["OpenStdin"] = .bool(settings.openStdin)
@@ -196,7 +201,7 @@ package struct ContainerInspect {
     object["WorkingDir"] = .string(settings.workingDirectory ?? image.workingDirectory)
     object["Entrypoint"] = (settings.entrypoint ?? image.entrypoint).flatMap { $0.isEmpty ? nil : JSON($0) } ?? .null
     object["NetworkDisabled"] = .bool(settings.network.isEmpty || settings.network == "none")
-    object["MacAddress"] = ""
+    object["MacAddress"] = .string(settings.networks.first?.mac ?? "")
     object["OnBuild"] = image.onBuild.isEmpty ? .null : JSON(image.onBuild)
     object["Labels"] = labels
     if let signal = settings.stopSignal ?? image.stopSignal { object["StopSignal"] = .string(signal) }
@@ -228,22 +233,6 @@ package struct ContainerInspect {
     ]
   }
 
-  private var networkSettings: JSON {
-    let mode = settings.network.isEmpty ? "none" : settings.network
-    let endpoint: JSON = [
-      "IPAMConfig": .null, "Links": .null, "Aliases": .null, "MacAddress": "", "DriverOpts": .null, "GwPriority": 0,
-      "NetworkID": "", "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
-      "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": .null,
-    ]
-    let networks: JSON = mode.hasPrefix("container:") ? [:] : .object(JSONObject([(name: mode, value: endpoint)]))
-    return [
-      "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": [:], "PortMapping": .null, "HairpinMode": false,
-      "LinkLocalIPv6Address": "", "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": .null,
-      "SecondaryIPv6Addresses": .null, "EndpointID": "", "Gateway": "", "GlobalIPv6Address": "",
-      "GlobalIPv6PrefixLen": 0, "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "MacAddress": "",
-      "Networks": networks,
-    ]
-  }
 }
 
 /// Go's `map[string]struct{}`; null when empty, as docker has it.

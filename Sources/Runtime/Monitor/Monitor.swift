@@ -9,7 +9,7 @@
 package import Basics
 internal import CLinux
 internal import Glibc
-internal import LinuxKernel
+package import LinuxKernel
 
 /// What happens with a container's stdin.
 package enum StdinPolicy: Sendable {

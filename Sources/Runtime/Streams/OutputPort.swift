@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Glibc
-internal import LinuxKernel
+package import LinuxKernel
 
 /// One of our own output descriptors (stdout, stderr), written without ever waiting for its reader.
 ///

@@ -32,6 +32,12 @@ extension ContainerSettings {
     builder.set("devices", devices.map(\.json))
     builder.set("groupsAdded", groupsAdded)
     setNamespaces(&builder)
+    builder.set("networks", networks.map(\.json))
+    builder.set("ports", ports.map(\.json))
+    builder.set("publishAll", publishesAllPorts)
+    builder.set("exposedPorts", exposedPorts)
+    builder.set("links", links.map { JSON([$0.0, $0.1]) })
+    builder.set("egress", egress)
     builder.set("extraHosts", extraHosts)
     builder.set("dnsServers", dnsServers)
     builder.set("dnsSearch", dnsSearch)
@@ -98,6 +104,17 @@ extension ContainerSettings {
     for device in try fields.objects("devices") { devices.append(try DeviceRequest(device)) }
     groupsAdded = try fields.strings("groupsAdded")
     try readNamespaces(fields)
+    for entry in try fields.objects("networks") { networks.append(try NetworkAttachment(entry)) }
+    for entry in try fields.objects("ports") { ports.append(try PortBinding(entry)) }
+    publishesAllPorts = try fields.bool("publishAll")
+    exposedPorts = try fields.strings("exposedPorts")
+    for entry in try fields.array("links") {
+      guard let pair = entry.arrayValue?.compactMap(\.stringValue), pair.count == 2 else {
+        throw fields.failure("links", "has an element that is no pair")
+      }
+      links.append((pair[0], pair[1]))
+    }
+    egress = try fields.optionalString("egress")
     extraHosts = try fields.strings("extraHosts")
     dnsServers = try fields.strings("dnsServers")
     dnsSearch = try fields.strings("dnsSearch")
@@ -140,6 +157,48 @@ extension ContainerSettings {
     cgroupNamespace = try fields.optionalString("cgroupNamespace") ?? ""
     cgroups = try fields.optionalString("cgroups") ?? "enabled"
     cgroupParent = try fields.optionalString("cgroupParent")
+  }
+}
+
+extension NetworkAttachment {
+  fileprivate var json: JSON {
+    var builder = JSONBuilder()
+    builder.set("network", network)
+    builder.set("aliases", aliases)
+    builder.set("ip", ip)
+    builder.set("ip6", ip6)
+    builder.set("mac", mac)
+    return builder.json
+  }
+
+  fileprivate init(_ fields: JSONFields) throws(JSONShapeError) {
+    self.init(try fields.string("network"))
+    aliases = try fields.strings("aliases")
+    ip = try fields.optionalString("ip")
+    ip6 = try fields.optionalString("ip6")
+    mac = try fields.optionalString("mac")
+  }
+}
+
+extension PortBinding {
+  fileprivate var json: JSON {
+    var builder = JSONBuilder()
+    if !hostAddress.isEmpty { builder.set("address", hostAddress) }
+    builder.set("hostPort", Int64(hostPort))
+    if lastHostPort > hostPort { builder.set("lastHostPort", Int64(lastHostPort)) }
+    builder.set("port", Int64(containerPort))
+    builder.set("transport", transport)
+    return builder.json
+  }
+
+  fileprivate init(_ fields: JSONFields) throws(JSONShapeError) {
+    guard let hostPort = UInt16(exactly: try fields.integer("hostPort")),
+      let last = UInt16(exactly: try fields.optionalInteger("lastHostPort") ?? Int64(hostPort)),
+      let port = UInt16(exactly: try fields.integer("port"))
+    else { throw fields.failure("port", "is no port") }
+    self.init(
+      hostAddress: try fields.optionalString("address") ?? "", hostPort: hostPort, lastHostPort: last,
+      containerPort: port, transport: try fields.string("transport"))
   }
 }
 

@@ -49,8 +49,20 @@ package struct ContainerSettings: Sendable {
   package var ipcNamespace = ""
   /// "" (private), `host`.
   package var utsNamespace = ""
-  /// "" (default), `none`, `host`, `container:ID`.
+  /// `none`, `host`, `container:ID`, `ns:PATH`, `pasta`, or the name of the first of `networks`; "" is none, as records
+  /// have it that were made before there were networks.
   package var network = ""
+  package var networks: [NetworkAttachment] = []
+  /// `-p`.
+  package var ports: [PortBinding] = []
+  /// `-P`.
+  package var publishesAllPorts = false
+  /// `--expose`: `80/tcp`.
+  package var exposedPorts: [String] = []
+  /// `--link`: the other container's id and its name here.
+  package var links: [(String, String)] = []
+  /// `--egress`: nil is everything.
+  package var egress: String?
   /// "" (default: private on v2), `host`, `private`.
   package var cgroupNamespace = ""
   /// `enabled`, `disabled`, `no-conmon`, `split`.
@@ -93,6 +105,37 @@ package struct ContainerSettings: Sendable {
   package var creation: [String] = []
 
   package init() {}
+}
+
+/// One network that a container is on.
+package struct NetworkAttachment: Equatable, Sendable {
+  package var network: String
+  package var aliases: [String] = []
+  package var ip: String?
+  package var ip6: String?
+  package var mac: String?
+
+  package init(_ network: String) { self.network = network }
+}
+
+/// One `-p`: a port of the container on one of the host's.
+package struct PortBinding: Equatable, Sendable {
+  /// Address of the host; empty is every one.
+  package var hostAddress: String
+  /// 0 is any free port; with `lastHostPort` above it the first free one of the range.
+  package var hostPort: UInt16
+  package var lastHostPort: UInt16
+  package var containerPort: UInt16
+  /// `tcp` or `udp`.
+  package var transport: String
+
+  package init(hostAddress: String, hostPort: UInt16, lastHostPort: UInt16, containerPort: UInt16, transport: String) {
+    self.hostAddress = hostAddress
+    self.hostPort = hostPort
+    self.lastHostPort = lastHostPort
+    self.containerPort = containerPort
+    self.transport = transport
+  }
 }
 
 /// One `-v`, `--mount` or `--tmpfs`.

@@ -1,7 +1,6 @@
 internal import Basics
 internal import CLinux
 internal import Glibc
-package import LinuxKernel
 
 /// What a descriptor is waited for, and what came of it (epoll_ctl(2)).
 package struct ReadyEvents: OptionSet, Sendable {

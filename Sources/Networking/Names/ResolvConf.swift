@@ -31,5 +31,13 @@ package enum ResolvConf {
     return text
   }
 
+  /// The name servers of such a file.
+  package static func servers(_ text: String) -> [String] {
+    text.split(whereSeparator: \.isNewline).compactMap { line in
+      let words = line.split(whereSeparator: \.isWhitespace)
+      return words.count > 1 && words[0] == "nameserver" ? String(words[1].prefix { $0 != "%" }) : nil
+    }
+  }
+
   private static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address == "::1" }
 }
