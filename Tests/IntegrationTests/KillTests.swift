@@ -36,13 +36,9 @@ struct KillTests {
     Operation("rename", after: [created], ["rename", "cc", "dd"]),
     Operation("rm", after: [created], ["rm", "cc"]),
     Operation("rm -f", after: [running], ["rm", "-f", "cc"]),
-    Operation("stop", after: [running], ["stop", "-t", "0", "cc"]),
     Operation("update", after: [created], ["update", "--restart", "always", "cc"]),
     Operation("cp in", after: [created], ["cp", "BUSYBOX-LAYER", "cc:/layer"]),
     Operation("cp out", after: [created], ["cp", "cc:/etc", "COPY"]),
-    Operation("snapshot", after: [created], ["snapshot", "create", "cc"]),
-    Operation("snapshot of a running one", after: [running], ["snapshot", "create", "cc"]),
-    Operation("rollback", after: [created, ["snapshot", "create", "cc"]], ["rollback", "cc@1"]),
   ]
 
   private func prepared(_ operation: Operation, _ store: Store) throws -> [String] {
