@@ -31,6 +31,8 @@ enum StartCommand: Command {
 
   static func run(_ options: Options, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let engine = try invocation.engine()
+    // What a unit says after a boot.
+    if options.selection.all { engine.removeLostOnes() }
     let names = try options.selection.names(operands, .stopped, engine)
     guard options.attaches || options.interactive else {
       return invocation.forEach(names) { name in

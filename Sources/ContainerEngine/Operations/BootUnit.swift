@@ -135,6 +135,17 @@ extension Engine {
     }
   }
 
+  /// Removes what was to remove itself and could not: its monitor was killed, or the machine went down.
+  package func removeLostOnes() {
+    // One that cannot be read or removed stays for `rm`, which says why.
+    for id in (try? containers.ids()) ?? [] {
+      guard let record = try? containers.record(id), record.settings.autoRemove,
+        case .lost(_, survivor: nil)? = try? containers.status(of: id)
+      else { continue }
+      try? removeContainer(id, force: false, volumes: true)
+    }
+  }
+
   /// Writes the unit that starts containers after a boot, and has systemd read it.
   /// - Parameter program: this program and what stands before the verb.
   /// - Returns: its path.
