@@ -46,6 +46,9 @@ package enum Launcher {
       spec, options: options, stdio: streams.stdio, kept: [session.childEnd] + stub, namespaces: namespaces,
       joins: joins,
       candidates: candidates)
+    // A child before this one that took another user's ids did so in our memory, and the kernel has then made it
+    // undumpable: the files of the next child in /proc would be root's (prctl(2), PR_SET_DUMPABLE).
+    if namespaces.makesUser { _ = dhow_prctl(4, 1, 0) }  // PR_SET_DUMPABLE
     try session.start(
       plan, spec.process, flags: namespaces.cloneFlags, sharesMemory: joins.isEmpty, isInit: options.usesInit,
       cgroup: options.cgroup)
