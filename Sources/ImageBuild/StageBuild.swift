@@ -40,9 +40,14 @@ final class StageBuild {
     self.stage = stage
     self.builder = builder
     scope = StageScope(environment: [], arguments: builder.arguments, escape: builder.dockerfile.directives.escape)
-    config = ImageConfig(created: nil, platform: builder.platform, diffIDs: [], history: [])
+    config = ImageConfig(
+      created: nil, platform: builder.platform, defaults: Self.scratchDefaults, diffIDs: [], history: [])
     total = stage.instructions.count { $0.instruction.isShown } + 1
   }
+
+  /// What `FROM scratch` begins with, as BuildKit's empty image.
+  private static let scratchDefaults = ContainerDefaults(
+    environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], workingDirectory: "/")
 
   var name: String { stage.name ?? "stage-\(index)" }
 
