@@ -12,6 +12,8 @@ package final class BuildContext {
   let source: SourceRoot?
   /// Names this context in the store: its place, never its content.
   package let identity: String
+  /// What its ignore file names.
+  package let ignored: IgnorePatterns
 
   /// - Parameters:
   ///   - directory: nil for a Dockerfile from standard input, which has no files.
@@ -21,6 +23,7 @@ package final class BuildContext {
     _ directory: consuming OwnedDescriptor?, identity: String, ignored: IgnorePatterns, store: StateDirectory
   ) throws(EngineError) {
     self.identity = SHA256Stream.hex(Array(identity.utf8))
+    self.ignored = ignored
     guard let opened = directory.take() else {
       source = nil
       return

@@ -25,7 +25,9 @@ package final class Builder {
   let cache: BuildCache
   private(set) var stages: [StageBuild] = []
   /// Indexes of the stages that the target needs.
-  private var needed: Set<Int> = []
+  private(set) var needed: Set<Int> = []
+  /// What BuildKit's checks found in them.
+  package private(set) var findings: [BuildDiagnostic] = []
   private let target: Int
   /// Steps of this build that are not published yet.
   var fresh: [String: BuildStepRecord] = [:]
@@ -97,6 +99,8 @@ package final class Builder {
   func stage(calledFor name: String, before index: Int) -> Int? {
     settings.contexts[name] == nil ? dockerfile.stage(calledFor: name, before: index) : nil
   }
+
+  func keep(_ findings: [BuildDiagnostic]) { self.findings = findings }
 
   // Where files come from
 
@@ -290,6 +294,7 @@ package final class Builder {
     defer { context.save() }
     do {
       try findImages()
+      try check()
       while !stages[target].isDone {
         let signal = interrupted()
         if signal != 0 { throw BuildInterrupted(signal: signal) }

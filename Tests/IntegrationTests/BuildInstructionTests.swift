@@ -138,7 +138,7 @@ struct BuildInstructionTests {
     try withContext("from busybox\nMAINTAINER me\nRUN exit 1") { store, place in
       let outcome = try store.dhow("build", "--check", place)
       #expect(outcome.status == 1 && outcome.out.contains("MaintainerDeprecated"), "\(outcome)")
-      #expect(outcome.out.contains("warnings found"))
+      #expect(outcome.out.contains("warnings have been found!"))
     }
   }
 

@@ -17,14 +17,10 @@ enum BuildCommand: Command {
   static func run(_ options: BuildOptions, _ operands: [String], _ invocation: Invocation) throws -> ExitCode {
     let request = try options.request(operands.first)
     let engine = try invocation.engine()
-    if options.checks {
-      let findings = try engine.checkDockerfile(request)
-      for finding in findings { invocation.output.line(finding + "\n") }
-      let count = findings.count
-      invocation.output.line(
-        count == 0
-          ? "Check complete, no warnings found." : "Check complete, \(count) warning\(count == 1 ? "" : "s") found!")
-      return count == 0 ? .success : .failure
+    switch options.call {
+    case .build: break
+    case .check: return try BuildCall.check(request, engine, invocation)
+    case .targets: return try BuildCall.targets(request, engine, invocation)
     }
     let view = options.progress.view(invocation.errors)
     let images = try engine.buildImage(request, observer: view) {

@@ -27,11 +27,11 @@ package struct BuildOptions: CommandOptions {
   var epoch: String?
   var omitsHistory = false
   var verifies = false
-  /// `--check`: only the build checks.
-  var checks = false
   var outputs: [BuildOutput] = []
   /// `--push`.
   var pushes = false
+  /// What is done with the Dockerfile.
+  var call = BuildCall.build
 
   package init() {}
 
@@ -208,13 +208,13 @@ extension BuildOptions {
 
   private static var output: [Flag<BuildOptions>] {
     [
-      .toggle("check", nil, "Only check the Dockerfile, by BuildKit's rules") { $0.checks = $1 },
-      .text("call", nil, "string", "Method for evaluating build (\"build\", \"check\")") {
-        guard ["build", "check", "lint"].contains($1) else {
-          throw FlagValueError("must be \"build\" or \"check\"")
+      .text("call", nil, "string", "Set method for evaluating build (\"check\", \"targets\")") {
+        guard let call = BuildCall(rawValue: $1 == "lint" ? "check" : $1) else {
+          throw FlagValueError("must be one of \"build\", \"check\" or \"targets\"")
         }
-        $0.checks = $1 != "build"
-      }.hidden,
+        $0.call = call
+      }.defaulting(to: "\"build\"").completed(by: .words(BuildCall.allCases.map(\.rawValue))),
+      .toggle("check", nil, "Shorthand for \"--call=check\"") { if $1 { $0.call = .check } },
       .toggle("explain", nil, "Say of every step why it was not cached") { $0.explains = $1 },
       .list("output", "o", "string", "Output destination (format: \"type=local,dest=path\")") {
         try BuildSyntax.add(output: $1, to: &$0)

@@ -42,7 +42,6 @@ extension Engine {
           for name in builder.arguments.unused(by: input.dockerfile) {
             observer.warn("[Warning] One or more build-args [\(safeText(name))] were not consumed")
           }
-          let findings = input.dockerfile.lint(arguments: builder.arguments)
           let before = request.explains ? try builder.explanationBefore() : nil
           let result = try builder.run { interruption.signal }
           if request.explains {
@@ -56,10 +55,7 @@ extension Engine {
           firstStep = builder.nextStep
           images.append(try finish(result, builder, request, references, observer, doing: doing))
           firstStep += 1
-          if !request.isQuiet { showFindings(findings, observer) }
-          if input.dockerfile.directives.check.error, let violation = ParsedDockerfile.violation(of: findings) {
-            throw violation
-          }
+          if !request.isQuiet { showFindings(builder.findings, observer) }
         } catch {
           throw located(error, input.dockerfile.source, observer, doing: doing)
         }
@@ -82,22 +78,6 @@ extension Engine {
       let rule = finding.rule.map { $0.name + ": " } ?? ""
       observer.warn(" - \(rule)\(finding.message)" + (finding.range.map { " (line \($0.first))" } ?? ""))
     }
-  }
-
-  /// Runs the build checks alone.
-  /// - Returns: what was found, each with the lines around it.
-  package func checkDockerfile(_ request: BuildRequest) throws(EngineError) -> [String] {
-    let doing = "checking the Dockerfile"
-    do {
-      let input = try BuildInput(request, self, doing: doing)
-      var arguments = BuildArguments(given: request.settings.arguments)
-      try arguments.declareGlobals(of: input.dockerfile)
-      return input.dockerfile.lint(arguments: arguments).map { $0.rendered(in: input.dockerfile.source) }
-    } catch let mistake as LocatedDiagnostic {
-      throw EngineError(.invalidInput, doing, mistake.diagnostic.rendered(in: mistake.source))
-    } catch let mistake as BuildDiagnostic {
-      throw EngineError(.invalidInput, doing, mistake.message, hint: mistake.hint)
-    } catch { return try during(doing) { throw error } }
   }
 
   /// Builds once more without the cache and compares.
@@ -149,7 +129,7 @@ extension Engine {
   }
 
   /// Shows the place of a failure in the Dockerfile and answers the failure for people.
-  private func located(
+  func located(
     _ error: any Error, _ source: DockerfileSource, _ observer: any BuildObserver, doing: String
   ) -> any Error {
     let diagnostic: BuildDiagnostic

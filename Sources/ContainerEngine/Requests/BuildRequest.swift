@@ -38,6 +38,29 @@ package struct BuildRequest: Sendable {
   package init(context: Context) { self.context = context }
 }
 
+/// What one check found in a Dockerfile.
+package struct BuildFinding: Sendable, Equatable {
+  /// BuildKit's name of the check.
+  package var rule: String
+  /// Docker's page about it; empty for the one that has none.
+  package var page: String
+  package var message: String
+  /// `Dockerfile:3`
+  package var place: String
+  /// The lines around, the ones meant marked.
+  package var excerpt: [String]
+}
+
+/// A stage that `--target` may name.
+package struct BuildTarget: Sendable, Equatable {
+  /// Empty for a stage without a name.
+  package var name: String
+  /// What the comment above it says.
+  package var description: String
+  /// Built when no target is named.
+  package var isDefault: Bool
+}
+
 /// What a build made.
 package struct BuiltImage: Sendable {
   /// `sha256:…` of the config.
