@@ -42,7 +42,8 @@ package final class BuildExplanation {
     ).text()
   }
 
-  var hasMisses: Bool { steps.contains { !$0.isCached } }
+  /// Whether some step was not in the cache.
+  package var hasMisses: Bool { steps.contains { !$0.isCached } }
 
   func note(_ stage: String, _ title: String, _ key: StepKey) {
     func hash(_ text: String) -> String { String(SHA256Stream.hex(Array(text.utf8)).prefix(16)) }

@@ -159,3 +159,20 @@ struct BuildInstructionTests {
     }
   }
 }
+
+/// Files and contexts from a server.
+@Suite(.serialized, .runsContainers)
+struct BuildDownloadTests {
+  @Test func `a refused address is said with its place`() throws {
+    try withStore { store in
+      try store.loadBusybox()
+      let place = try store.folder("context")
+      _ = try store.file("context/Dockerfile", "FROM busybox\nADD http://127.0.0.1:1/f /f\n")
+      let outcome = try store.dhow("build", place)
+      #expect(outcome.status == 1 && outcome.err.contains("Dockerfile:2"), "\(outcome.err)")
+      for url in ["https://example.invalid/repo.git", "git@example.invalid:repo"] {
+        #expect(try store.dhow("build", url).err.contains("git"))
+      }
+    }
+  }
+}

@@ -38,7 +38,7 @@ enum SystemPruneCommand: Command {
         || options.confirmation.agreed(
           "This will remove:\n  - all stopped containers\n"
             + (options.volumes ? "  - all anonymous volumes not used by at least one container\n" : "")
-            + "  - all \(sort)\n", "removing unused data", invocation)
+            + "  - all \(sort)\n  - build cache\n", "removing unused data", invocation)
     else { return .success }
     let engine = try invocation.engine()
     let containers = try engine.pruneContainers(dryRun: options.dryRun) { container in
@@ -48,15 +48,22 @@ enum SystemPruneCommand: Command {
       options.volumes
       ? try engine.pruneVolumes(all: false, dryRun: options.dryRun) { options.filter.accepts(labels: $0.labels) }
       : PruneReport(removed: [], reclaimedBytes: 0)
+    var builds = BuildPruneRequest()
+    builds.dryRun = options.dryRun
+    builds.unusedSince = until
+    let steps = try engine.pruneBuilds(builds)
     let removed = try engine.pruneImages(all: options.all, dryRun: options.dryRun, images.accepts)
     let verb = options.dryRun ? "Would delete" : "Deleted"
     for (title, lines) in [
       ("Containers", containers.removed), ("Volumes", volumes.removed), ("Images", removed.removed),
+      ("build cache objects", steps.removed),
     ] where !lines.isEmpty {
       invocation.output.write("\(verb) \(title):\n" + lines.map { safeText($0) + "\n" }.joined() + "\n")
     }
     let total = PruneReport(
-      removed: [], reclaimedBytes: containers.reclaimedBytes + volumes.reclaimedBytes + removed.reclaimedBytes,
+      removed: [],
+      reclaimedBytes: containers.reclaimedBytes + volumes.reclaimedBytes + steps.reclaimedBytes
+        + removed.reclaimedBytes,
       failures: containers.failures + volumes.failures + removed.failures)
     return show(total, title: "", dryRun: options.dryRun, invocation)
   }

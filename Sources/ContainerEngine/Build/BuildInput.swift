@@ -133,9 +133,24 @@ struct BuildInput {
   }
 
   private init(remote url: String, _ request: BuildRequest, _ engine: Engine, doing: String) throws {
-    throw EngineError(
-      .unsupported, doing, "a context from \(safeText(url)) is not supported yet",
-      hint: "fetch it and build the directory")
+    let isGit = url.hasSuffix(".git") || url.contains(".git#") || !url.hasPrefix("http")
+    guard !isGit else {
+      throw EngineError(
+        .unsupported, doing, "a context from a git repository is not in this version yet",
+        hint: "git clone it and build the directory")
+    }
+    let area = try StagingArea(in: engine.directory)
+    let fetched = try engine.fetchForBuild(url, into: area.descriptor.raw)
+    let file = try File.open(at: area.descriptor.raw, fetched.name, O_RDONLY | O_NOFOLLOW)
+    let source = PeekedSource(DescriptorSource(file.raw, shown: fetched.name))
+    guard try source.looksLikeArchive() else {
+      let bytes = try source.readAll(limit: DockerfileLimits.fileBytes)
+      self.init(
+        dockerfile: try Self.parse(bytes, name: fetched.name, doing: doing),
+        context: try BuildContext(nil, identity: url, ignored: IgnorePatterns(), store: engine.directory))
+      return
+    }
+    try self.init(archive: source, request, engine, doing: doing)
   }
 }
 

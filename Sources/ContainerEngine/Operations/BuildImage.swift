@@ -49,6 +49,8 @@ extension Engine {
           }
           // Without it only the next explanation is worse.
           try? builder.keepExplanation()
+          // What cannot be pruned now is tried again after the next build.
+          if builder.explanation.hasMisses { try? keepBuildBudget() }
           if request.verifies {
             try verify(result, builder, input, settings, request, observer, transfers, interruption)
           }

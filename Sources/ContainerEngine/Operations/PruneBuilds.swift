@@ -1,4 +1,5 @@
 package import Basics
+internal import Glibc
 internal import LinuxKernel
 internal import OCI
 internal import Storage
@@ -36,6 +37,23 @@ extension Engine {
     if request.all { try pruneMounts(request, &report) }
     report.reclaimedBytes += try GarbageCollector(directory).collect().reclaimed
     return report
+  }
+
+  /// Bytes that builds may keep without being asked: a tenth of the filesystem, and no more than this.
+  private static let budget: Int64 = 20 << 30
+
+  /// Takes the least recently used steps away when builds keep more than their budget.
+  func keepBuildBudget() throws(EngineError) {
+    var status = statvfs()
+    guard fstatvfs(directory.root.raw, &status) == 0 else { return }
+    let tenth = Int64(clamping: status.f_blocks / 10 * UInt(status.f_frsize))
+    let limit = min(Self.budget, tenth)
+    let steps = try BuildCache(directory).steps()
+    guard steps.reduce(Int64(0), { $0 + size($1) }) > limit else { return }
+    var request = BuildPruneRequest()
+    // Some room at once, so that the next build need not begin again.
+    request.keptBytes = limit / 10 * 8
+    _ = try pruneBuilds(request)
   }
 
   private func choose(
