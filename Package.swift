@@ -59,7 +59,8 @@ let package = Package(
         "Basics", "OCI", "LinuxKernel", "CLinux", "LayerArchive", "Storage", "Runtime", "Networking", "HTTP",
         "Registry", "RegistryServer", "Dockerfile", "ImageBuild",
       ]),
-    library("Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "Networking", "Runtime", "ImageBuild", "ContainerEngine"]),
+    library(
+      "Commands", ["Basics", "OCI", "LinuxKernel", "Storage", "Networking", "Runtime", "ImageBuild", "ContainerEngine"]),
     .executableTarget(name: "dhow", dependencies: ["Commands"], swiftSettings: settings, linkerSettings: staticLink),
     .target(
       name: "TestSupport", dependencies: ["Basics", "OCI", "LinuxKernel"], path: "Tests/TestSupport",

@@ -74,7 +74,9 @@ package struct IPAddress: Hashable, Comparable, Sendable {
   /// The address so many after this one; nil beyond the last.
   package func advanced(by count: UInt64) -> IPAddress? {
     let (sum, overflow) = low.addingReportingOverflow(count)
-    guard isIPv6 else { return sum <= UInt64(UInt32.max) && !overflow ? IPAddress(isIPv6: false, high: 0, low: sum) : nil }
+    guard isIPv6 else {
+      return sum <= UInt64(UInt32.max) && !overflow ? IPAddress(isIPv6: false, high: 0, low: sum) : nil
+    }
     if overflow, high == .max { return nil }
     return IPAddress(isIPv6: true, high: overflow ? high + 1 : high, low: sum)
   }

@@ -112,7 +112,8 @@ package enum StatePath {
 
   /// All we ever make at the top of the root directory; the marker last, so that a reset cut short can be done again.
   package static let allAtTop: [String] = [
-    containers, names, volumes, networks, index, index + ".new", index + ".damaged", blobs, downloads, manifestLists, layers,
+    containers, names, volumes, networks, index, index + ".new", index + ".damaged", blobs, downloads, manifestLists,
+    layers,
     snapshots, buildCache, staging, trash, locks, events, eventsBefore, storeRecord, storeRecord + ".new",
     layoutMarker + ".new", layoutMarker,
   ]

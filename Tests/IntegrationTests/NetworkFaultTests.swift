@@ -13,8 +13,10 @@ struct NetworkFaultTests {
       let script =
         "echo 'while :; do echo tick; sleep 0.2; done' >/tick; exec nc -ll -p 9000 -e sh /tick"
       try store.must("run", "-d", "--name", "talker", "--network", "mine", "busybox", "sh", "-c", script)
-      let listener = try store.start(["run", "--name", "hears", "--network", "mine", "busybox", "sh", "-c",
-        "mkfifo p; sleep 300 >p & until nc talker 9000 <p; do sleep 0.2; done"])
+      let listener = try store.start([
+        "run", "--name", "hears", "--network", "mine", "busybox", "sh", "-c",
+        "mkfifo p; sleep 300 >p & until nc talker 9000 <p; do sleep 0.2; done",
+      ])
       #expect(listener.waitForOutput("tick"))
       let process = try #require(store.networkProcess())
       kill(process, SIGKILL)
@@ -69,8 +71,10 @@ struct NetworkFaultTests {
 @Suite(.serialized, .runsContainers, .requires(.root, .program("ip"), .program("perl"), .program("curl")))
 struct NetworkOutsideTests {
   /// Why the machine cannot give a user's containers a way out.
-  private static let hasUplink = Identity.standard == .root || access("/dev/net/tun", R_OK | W_OK) == 0
-    && (access("/usr/bin/pasta", X_OK) == 0 || access("/usr/bin/slirp4netns", X_OK) == 0)
+  private static let hasUplink =
+    Identity.standard == .root
+    || access("/dev/net/tun", R_OK | W_OK) == 0
+      && (access("/usr/bin/pasta", X_OK) == 0 || access("/usr/bin/slirp4netns", X_OK) == 0)
 
   @Test(.enabled(if: hasUplink, "needs pasta and /dev/net/tun"))
   func `containers reach the outside by TCP and UDP, and names are asked of the host's servers`() throws {
@@ -104,7 +108,8 @@ struct NetworkOutsideTests {
   func `the host's loopback is out of reach`() throws {
     try withNetworks { store in
       let landscape = try #require(store.landscape)
-      let canary = try landscape.start(["busybox", "httpd", "-f", "-p", "127.0.0.1:8001", "-h", "/etc"], outside: false)
+      let canary = try landscape.start(
+        ["busybox", "httpd", "-f", "-p", "127.0.0.1:8001", "-h", "/etc"], outside: false)
       let script = """
         for a in 127.0.0.1 10.0.2.2 $(ip route | sed -n 's/default via \\([0-9.]*\\).*/\\1/p') host.containers.internal; do
           timeout 2 wget -qO- http://$a:8001/hostname 2>/dev/null && echo reached $a

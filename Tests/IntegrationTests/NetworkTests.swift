@@ -7,7 +7,8 @@ struct NetworkTests {
   @Test func `containers of the default network reach each other, by address alone`() throws {
     try withNetworks { store in
       let address = try store.startServer("web")
-      #expect(try store.dhow("run", "--rm", "busybox", "timeout", "10", "wget", "-qO-", "http://\(address)/").out == "web")
+      #expect(
+        try store.dhow("run", "--rm", "busybox", "timeout", "10", "wget", "-qO-", "http://\(address)/").out == "web")
       #expect(try !store.dhow("run", "--rm", "busybox", "nslookup", "web").succeeded)
       // Two that listen on one port, and nothing of it on the host.
       let other = try store.startServer("two")
@@ -37,9 +38,11 @@ struct NetworkTests {
   @Test func `a container knows its own name and address before its program runs`() throws {
     try withNetworks { store in
       try store.must("network", "create", "--subnet", "10.77.0.0/24", "mine")
-      let script = "hostname; grep box /etc/hosts; ip -4 -o addr show eth0; ip route; cat /etc/resolv.conf; nslookup box"
+      let script =
+        "hostname; grep box /etc/hosts; ip -4 -o addr show eth0; ip route; cat /etc/resolv.conf; nslookup box"
       let outcome = try store.must(
-        "run", "--rm", "--network", "mine", "--ip", "10.77.0.9", "--mac-address", "02:00:00:00:00:09", "--hostname", "box",
+        "run", "--rm", "--network", "mine", "--ip", "10.77.0.9", "--mac-address", "02:00:00:00:00:09", "--hostname",
+        "box",
         "busybox", "sh", "-c", script + "; cat /sys/class/net/eth0/address")
       #expect(outcome.lines.first == "box")
       #expect(outcome.lines.contains("10.77.0.9\tbox"))
@@ -107,7 +110,8 @@ struct NetworkTests {
     try withNetworks { store in
       let id = try store.must("network", "create", "--subnet", "10.78.0.0/24", "--label", "a=b", "mine").out
       #expect(id.utf8.count == 64)
-      #expect(try store.must("network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", "mine").out == "10.78.0.1")
+      #expect(
+        try store.must("network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", "mine").out == "10.78.0.1")
       #expect(try store.must("network", "ls", "--format", "{{.Name}}").lines == ["bridge", "host", "mine", "none"])
       #expect(try store.must("network", "ls", "-q", "--no-trunc", "-f", "label=a=b").out == id)
       #expect(try store.dhow("network", "exists", "mine").status == 0)
@@ -156,7 +160,8 @@ struct NetworkTests {
       #expect(user.waitForOutput("\ndb\n"))
       let text = String(decoding: user.output, as: UTF8.self)
       for line in [
-        "BACKEND_NAME=/web/backend", "BACKEND_PORT=tcp://\(address):5432", "BACKEND_PORT_5432_TCP=tcp://\(address):5432",
+        "BACKEND_NAME=/web/backend", "BACKEND_PORT=tcp://\(address):5432",
+        "BACKEND_PORT_5432_TCP=tcp://\(address):5432",
         "BACKEND_PORT_5432_TCP_ADDR=\(address)", "BACKEND_PORT_5432_TCP_PORT=5432",
         "BACKEND_PORT_5432_TCP_PROTO=tcp", "BACKEND_ENV_SECRET=x",
       ] { #expect(text.contains(line + "\n"), "\(line) in \(text)") }

@@ -21,7 +21,8 @@ struct InspectOptions: CommandOptions {
     if ["secret", "pod"].contains(text) {
       throw EngineError(.unsupported, "--type \(text)", "not in this version yet")
     }
-    throw FlagValueError("unknown type: \(goQuoted(text)): must be one of \"container\", \"image\", \"network\", \"volume\"")
+    throw FlagValueError(
+      "unknown type: \(goQuoted(text)): must be one of \"container\", \"image\", \"network\", \"volume\"")
   }
 }
 

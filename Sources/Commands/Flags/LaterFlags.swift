@@ -11,7 +11,7 @@ extension ContainerFlags {
 
   private static var networks: [Flag<ContainerOptions>] {
     [
-      .refused("link-local-ip", nil, "list", because: addresses),
+      .refused("link-local-ip", nil, "list", because: addresses)
     ]
   }
 

@@ -87,7 +87,8 @@ struct NetworkChoice {
   }
 
   private static func conflict(_ mode: String) -> EngineError {
-    EngineError(.usage, "", "conflicting options: cannot attach both user-defined and non-user-defined network-modes (\(mode))")
+    EngineError(
+      .usage, "", "conflicting options: cannot attach both user-defined and non-user-defined network-modes (\(mode))")
   }
 
   /// The variable that names the network of containers made without `--network`.
@@ -148,7 +149,8 @@ struct NetworkChoice {
     }
     if !settings.links.isEmpty, mode == "host" || mode.hasPrefix("container:") {
       throw EngineError(
-        .usage, "", "conflicting options: \(mode == "host" ? "host" : "container") type networking can't be used with links")
+        .usage, "",
+        "conflicting options: \(mode == "host" ? "host" : "container") type networking can't be used with links")
     }
   }
 }

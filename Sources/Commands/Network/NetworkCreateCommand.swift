@@ -78,7 +78,8 @@ enum NetworkCreateCommand: Command {
     let doing = "creating network \(safeText(operands[0]))"
     guard options.driver == "bridge" else {
       throw EngineError(
-        .unsupported, doing, "could not find plugin \(safeText(options.driver)) in v1 plugin registry: plugin not found",
+        .unsupported, doing,
+        "could not find plugin \(safeText(options.driver)) in v1 plugin registry: plugin not found",
         hint: "the driver there is: bridge; --network host and none need no network")
     }
     var plan = NetworkPlan(name: operands[0])

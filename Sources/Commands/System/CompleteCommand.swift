@@ -1,8 +1,8 @@
 internal import Basics
 internal import Glibc
 internal import LinuxKernel
-internal import OCI
 internal import Networking
+internal import OCI
 internal import Storage
 
 /// `__complete KIND`: names for a shell's completion, one a line. Hidden. It only lists names: no lock is taken, no

@@ -91,7 +91,8 @@ extension Engine {
     }
     if let first = settings.networks.first {
       settings.network = first.network
-      if let clash = settings.networks.first(where: { one in settings.networks.count { $0.network == one.network } > 1 }) {
+      if let clash = settings.networks.first(where: { one in settings.networks.count { $0.network == one.network } > 1 }
+      ) {
         throw EngineError(.usage, doing, "network \(clash.network) is specified multiple times")
       }
     }

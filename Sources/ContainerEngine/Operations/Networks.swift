@@ -37,7 +37,8 @@ extension Engine {
       // A container whose record is damaged is on no network that could be told.
       guard let record = (try? containers.record(id)) ?? nil else { continue }
       let names = record.settings.networks.map(\.network)
-      for index in views.indices where names.contains(views[index].name) || record.settings.network == views[index].name {
+      for index in views.indices where names.contains(views[index].name) || record.settings.network == views[index].name
+      {
         views[index].users.append(record.name)
       }
       guard running.contains(id), try containers.status(of: id).isRunning, let network = try containerNetwork(id) else {
@@ -141,7 +142,8 @@ extension Engine {
     let mode = record.settings.network
     if mode == "host" || mode.hasPrefix("container:") || mode.hasPrefix("ns:") || mode == "pasta" {
       throw EngineError(
-        .wrongState, doing, "container sharing network namespace with another container or host cannot be connected to any other network")
+        .wrongState, doing,
+        "container sharing network namespace with another container or host cannot be connected to any other network")
     }
     if record.settings.networks.contains(where: { $0.network == network.name }) {
       throw EngineError(
@@ -231,12 +233,15 @@ extension NetworkView {
     for entry in containers.sorted(by: { $0.id < $1.id }) {
       let endpoint = entry.endpoint
       members[entry.id] = [
-        "Name": .string(entry.name), "EndpointID": .string(endpoint.id), "MacAddress": .string(endpoint.mac.description),
+        "Name": .string(entry.name), "EndpointID": .string(endpoint.id),
+        "MacAddress": .string(endpoint.mac.description),
         "IPv4Address": .string(endpoint.address.map { "\($0)/\(endpoint.prefix)" } ?? ""),
         "IPv6Address": .string(endpoint.address6.map { "\($0)/\(endpoint.prefix6)" } ?? ""),
       ]
     }
-    func pairs(_ values: [String: String]) -> JSON { JSON(values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) }
+    func pairs(_ values: [String: String]) -> JSON {
+      JSON(values.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+    }
     return [
       "Name": .string(name), "Id": .string(id), "Created": .string(created.rfc3339), "Scope": "local",
       "Driver": .string(kind.rawValue), "EnableIPv4": .bool(record.map { $0.ipv4 != nil } ?? true),

@@ -16,7 +16,8 @@ struct LinkedContainer {
   /// Its exposed ports, the lowest of tcp first.
   var ports: [ExposedPort]
 
-  static func all(of record: ContainerRecord, _ engine: Engine, doing: String) throws(EngineError) -> [LinkedContainer] {
+  static func all(of record: ContainerRecord, _ engine: Engine, doing: String) throws(EngineError) -> [LinkedContainer]
+  {
     var result: [LinkedContainer] = []
     let shared = Set(record.settings.networks.map(\.network))
     for (target, alias) in record.settings.links {
@@ -44,7 +45,8 @@ struct LinkedContainer {
         LinkedContainer(
           id: target, name: other.name, alias: alias, address: endpoint?.addresses.first,
           environment: other.defaults.environment + other.settings.environment,
-          ports: Array(Set(exposed)).sorted { ($0.transport.rawValue, $0.number) < ($1.transport.rawValue, $1.number) }))
+          ports: Array(Set(exposed)).sorted { ($0.transport.rawValue, $0.number) < ($1.transport.rawValue, $1.number) })
+      )
     }
     return result
   }

@@ -52,7 +52,9 @@ enum PortHolder {
   private static func find(_ port: UInt16, _ transport: Transport) -> String? {
     for family in ["", "6"] {
       // Without the table there is no name to tell.
-      guard let bytes = try? File.readAll("/proc/net/\(transport.rawValue)\(family)", limit: tableLimit) else { continue }
+      guard let bytes = try? File.readAll("/proc/net/\(transport.rawValue)\(family)", limit: tableLimit) else {
+        continue
+      }
       for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n").dropFirst() {
         let words = line.split(separator: " ")
         // proc(5): the local address and port in hexadecimal, the state, the owner, the inode. 0A listens; of UDP 07.

@@ -25,7 +25,7 @@ struct RuntimeChoice {
     _ prepared: LaunchPreparation.Prepared, stdio: LaunchStdio, options: LaunchOptions, cgroup: CgroupPlacement,
     isRoot: Bool, beforeGo: (Int32) throws(EngineError) -> Void
   ) throws(EngineError) -> LaunchedProcess {
-    guard let external else { 
+    guard let external else {
       return try Launcher.launch(prepared.spec, stdio: stdio, options: options, beforeGo: beforeGo)
     }
     return try external.launch(

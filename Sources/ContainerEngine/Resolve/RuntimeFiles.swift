@@ -163,7 +163,8 @@ struct HostGateway {
 enum HostsUpdate {
   static func relink(_ engine: Engine, _ id: String, to target: ContainerNetwork) {
     // A container that has just ended has no file that matters.
-    guard let record = (try? engine.containers.record(id)) ?? nil, let network = (try? engine.containerNetwork(id)) ?? nil
+    guard let record = (try? engine.containers.record(id)) ?? nil,
+      let network = (try? engine.containerNetwork(id)) ?? nil
     else { return }
     do throws(EngineError) { try RuntimeFiles.rewrite(engine, record, network) } catch {
       engine.tellOnce("\(error.doing): \(error.reason)")

@@ -90,7 +90,8 @@ final class NameServer {
     switch client.lookUp(question) {
     case .addresses(let addresses):
       let records = addresses.filter {
-        question.kind == DNSQuestion.Kind.any || question.kind == ($0.isIPv6 ? DNSQuestion.Kind.aaaa : DNSQuestion.Kind.a)
+        question.kind == DNSQuestion.Kind.any
+          || question.kind == ($0.isIPv6 ? DNSQuestion.Kind.aaaa : DNSQuestion.Kind.a)
       }
       reply(
         question.answer(

@@ -38,7 +38,8 @@ extension NetlinkSocket {
 
   /// Makes a bridge that forwards at once, and nothing else of the kind a switch would.
   package func createBridge(_ name: String, mac: MACAddress, mtu: UInt32) throws(SystemError) {
-    var request = message(LinkType.new, NetlinkMessage.Flag.acknowledge | NetlinkMessage.Flag.create | NetlinkMessage.Flag.exclusive)
+    var request = message(
+      LinkType.new, NetlinkMessage.Flag.acknowledge | NetlinkMessage.Flag.create | NetlinkMessage.Flag.exclusive)
     request.attribute(LinkAttribute.name, name)
     request.attribute(LinkAttribute.address, mac.bytes)
     request.attribute(LinkAttribute.mtu, mtu)

@@ -35,7 +35,9 @@ package final class NetlinkSocket {
     while !awaited.isEmpty {
       for reply in try receive(what()) where reply.type == Control.error {
         let code: Int32 = readInteger(reply.payload[...], at: 0) ?? 0
-        if code != 0, failure == nil { failure = SystemError(explanation(reply.payload) ?? "netlink", what(), errno: -code) }
+        if code != 0, failure == nil {
+          failure = SystemError(explanation(reply.payload) ?? "netlink", what(), errno: -code)
+        }
         awaited.remove(reply.sequence)
         // What went before the failed one in a netfilter batch is not acknowledged.
         if failure != nil, messages.count > 1 { awaited = [] }
@@ -49,7 +51,8 @@ package final class NetlinkSocket {
   }
 
   /// All objects the kernel lists.
-  package func dump(_ message: NetlinkMessage, _ what: @autoclosure () -> String) throws(SystemError) -> [NetlinkReply] {
+  package func dump(_ message: NetlinkMessage, _ what: @autoclosure () -> String) throws(SystemError) -> [NetlinkReply]
+  {
     sequence &+= 1
     try send(message.finished(sequence: sequence), what())
     var result: [NetlinkReply] = []
@@ -110,6 +113,7 @@ package final class NetlinkSocket {
   /// The kernel's own words behind a refusal (NLMSGERR_ATTR_MSG), when it has any.
   private func explanation(_ payload: [UInt8]) -> String? {
     // errno, then the header of the request (NETLINK_CAP_ACK).
-    NetlinkReply(type: 0, payload: payload).attributes(after: 4 + NetlinkMessage.headerSize).first { $0.type == 1 }?.text
+    NetlinkReply(type: 0, payload: payload).attributes(after: 4 + NetlinkMessage.headerSize).first { $0.type == 1 }?
+      .text
   }
 }

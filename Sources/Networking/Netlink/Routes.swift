@@ -137,7 +137,9 @@ extension NetlinkSocket {
     request.append([0, 0, 0, 0])
     request.append(UInt32(0))
     return try dump(request, "the addresses").compactMap { reply in
-      guard reply.type == 20, reply.payload.count >= 8, let index = reply.integer(at: 4, as: UInt32.self) else { return nil }
+      guard reply.type == 20, reply.payload.count >= 8, let index = reply.integer(at: 4, as: UInt32.self) else {
+        return nil
+      }
       let attributes = reply.attributes(after: 8)
       guard let found = attributes.first(where: { $0.type == 2 }) ?? attributes.first(where: { $0.type == 1 }),
         let address = IPAddress(bytes: found.payload)

@@ -85,7 +85,9 @@ package final class NetworkClient {
 
   /// Makes the interfaces in the network namespace of process `pid`.
   /// - Returns: what does not work as it should, in sentences, and the containers that have a link to this one.
-  package func plug(_ id: String, pid: Int32, doing: String) throws(EngineError) -> (warnings: [String], linkedBy: [String]) {
+  package func plug(_ id: String, pid: Int32, doing: String) throws(EngineError) -> (
+    warnings: [String], linkedBy: [String]
+  ) {
     let namespace = try during(doing) { try File.open("/proc/\(pid)/ns/net", O_RDONLY) }
     let (answer, _) = try ask(["op": "plug", "id": .string(id)], descriptor: namespace.raw, doing: doing)
     return try during(doing) { (try answer.strings("warnings"), try answer.strings("linkedBy")) }
@@ -105,7 +107,8 @@ package final class NetworkClient {
     return try Self.network(answer, doing)
   }
 
-  package func disconnect(_ id: String, _ record: NetworkRecord, doing: String) throws(EngineError) -> ContainerNetwork {
+  package func disconnect(_ id: String, _ record: NetworkRecord, doing: String) throws(EngineError) -> ContainerNetwork
+  {
     let (answer, _) = try ask(
       ["op": "disconnect", "id": .string(id), "network": .string(record.id)], doing: doing)
     return try Self.network(answer, doing)

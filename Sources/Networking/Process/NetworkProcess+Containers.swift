@@ -118,7 +118,8 @@ extension NetworkProcess {
       for wanted in [attachment.ip, attachment.ip6].compactMap({ $0 }) where !endpoint.addresses.contains(wanted) {
         throw EngineError(
           .invalidInput, doing,
-          "address \(wanted) is in no subnet of network \(record.name) (\(record.subnets.map { $0.subnet.description }.joined(separator: ", ")))")
+          "address \(wanted) is in no subnet of network \(record.name) (\(record.subnets.map { $0.subnet.description }.joined(separator: ", ")))"
+        )
       }
     } catch {
       giveBack(endpoint, of: id)
@@ -164,7 +165,9 @@ extension NetworkProcess {
   }
 
   private func plug(_ endpoint: Endpoint, _ container: LiveContainer, _ target: Int32) throws(SystemError) {
-    guard let live = networks[endpoint.networkID] else { throw SystemError("plug", endpoint.networkName, errno: ENOENT) }
+    guard let live = networks[endpoint.networkID] else {
+      throw SystemError("plug", endpoint.networkName, errno: ENOENT)
+    }
     do throws(SystemError) { try makePair(endpoint, live, target) } catch {
       guard error.errno == EEXIST else { throw error }
       // Of a container of this name that is gone and whose namespace the kernel has not ended yet.

@@ -71,14 +71,18 @@ extension NetworkProcess {
         .inUse, doing,
         "Bind for \(place) failed: port is already allocated"
           + (holder.map { " by container \($0.network.name)" } ?? ""),
-        hint: "another host port: -p \(number == 65_535 ? 1024 : number + 1):\(port.container), or -p \(port.container) for any free one")
+        hint:
+          "another host port: -p \(number == 65_535 ? 1024 : number + 1):\(port.container), or -p \(port.container) for any free one"
+      )
     case EACCES:
       return EngineError(
         .denied, doing,
         "Bind for \(place) failed: ports below net.ipv4.ip_unprivileged_port_start are root's",
-        hint: "-p \(Int(number) + 8000):\(port.container), or sudo sysctl -w net.ipv4.ip_unprivileged_port_start=\(number)")
+        hint:
+          "-p \(Int(number) + 8000):\(port.container), or sudo sysctl -w net.ipv4.ip_unprivileged_port_start=\(number)")
     case EADDRNOTAVAIL:
-      return EngineError(.invalidInput, doing, "Bind for \(place) failed: this host does not have the address \(address)")
+      return EngineError(
+        .invalidInput, doing, "Bind for \(place) failed: this host does not have the address \(address)")
     default: return error.engineError(doing)
     }
   }

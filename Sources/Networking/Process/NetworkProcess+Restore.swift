@@ -13,8 +13,9 @@ extension NetworkProcess {
     guard let run = (try? directory.runRoot()) ?? nil, let ids = try? store.idsInRunRoot() else { return [] }
     return ids.compactMap { id in
       guard
-        let fields = (try? RecordFile.read(
-          at: run, StatePath.Run.network(id), version: ContainerNetwork.version, subject: id)) ?? nil,
+        let fields =
+          (try? RecordFile.read(
+            at: run, StatePath.Run.network(id), version: ContainerNetwork.version, subject: id)) ?? nil,
         let network = try? ContainerNetwork(fields), network.id == id, network.monitor.isAlive
       else { return nil }
       return network

@@ -94,7 +94,9 @@ package final class NetworkProcess {
       restore()
       uplink?.adopt()
       try File.removeIfPresent(at: home.raw, Self.socketFile)
-      let raw = try systemCall("listen", "the network process's socket") { dhow_packet_listen(home.raw, Self.socketFile) }
+      let raw = try systemCall("listen", "the network process's socket") {
+        dhow_packet_listen(home.raw, Self.socketFile)
+      }
       listener = OwnedDescriptorBox(OwnedDescriptor(owning: raw))
       try loop.watch(raw, .readable) { [unowned self] _ in self.accept() }
       // Without the child no port can be opened any more: another process, started by the next command, has a new one.

@@ -15,7 +15,8 @@ package struct AddressLedger: Sendable {
   package mutating func take(
     _ address: IPAddress, for holder: String, network: String, doing: String, name: (String) -> String
   ) throws(EngineError) {
-    guard subnet.subnet.contains(address), address != subnet.subnet.base, subnet.subnet.isIPv6 || address != subnet.subnet.last
+    guard subnet.subnet.contains(address), address != subnet.subnet.base,
+      subnet.subnet.isIPv6 || address != subnet.subnet.last
     else {
       throw EngineError(
         .invalidInput, doing, "address \(address) is not in subnet \(subnet.subnet) of network \(network)")

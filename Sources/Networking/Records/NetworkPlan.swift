@@ -120,7 +120,8 @@ package enum AddressPools {
   package static func ipv6() -> [Subnet] {
     (0..<8).compactMap { _ in
       Subnet(
-        IPAddress(isIPv6: true, high: 0xFD00_0000_0000_0000 | UInt64.random(in: 0..<(1 << 40)) << 16, low: 0), prefix: 64)
+        IPAddress(isIPv6: true, high: 0xFD00_0000_0000_0000 | UInt64.random(in: 0..<(1 << 40)) << 16, low: 0),
+        prefix: 64)
     }
   }
 }

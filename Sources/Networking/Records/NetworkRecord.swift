@@ -78,7 +78,9 @@ package struct NetworkRecord: Equatable, Sendable {
     var subnets: [NetworkSubnet] = []
     for entry in try fields.objects("subnets") {
       guard let subnet = Subnet(try entry.string("subnet")) else { throw entry.failure("subnet", "is none") }
-      guard let gateway = IPAddress(try entry.string("gateway")) else { throw entry.failure("gateway", "is no address") }
+      guard let gateway = IPAddress(try entry.string("gateway")) else {
+        throw entry.failure("gateway", "is no address")
+      }
       var range: Subnet?
       if let text = try entry.optionalString("range") {
         guard let part = Subnet(text) else { throw entry.failure("range", "is none") }
