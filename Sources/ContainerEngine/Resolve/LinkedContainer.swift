@@ -16,8 +16,10 @@ struct LinkedContainer {
   /// Its exposed ports, the lowest of tcp first.
   var ports: [ExposedPort]
 
-  static func all(of record: ContainerRecord, _ engine: Engine, doing: String) throws(EngineError) -> [LinkedContainer]
-  {
+  /// - Parameter starting: one of them that starts just now; then the others need not run.
+  static func all(
+    of record: ContainerRecord, _ engine: Engine, starting: ContainerNetwork? = nil, doing: String
+  ) throws(EngineError) -> [LinkedContainer] {
     var result: [LinkedContainer] = []
     let shared = Set(record.settings.networks.map(\.network))
     for (target, alias) in record.settings.links {
@@ -25,9 +27,10 @@ struct LinkedContainer {
         throw EngineError(.notFound, doing, "could not get container for \(safeText(target)): it was removed")
       }
       let status = try engine.containers.status(of: target)
-      let network = try status.isRunning ? engine.containerNetwork(target) : nil
+      let known = try status.isRunning ? engine.containerNetwork(target) : nil
+      let network = starting?.id == target ? starting : known
       let endpoint = network?.endpoints.first { shared.contains($0.networkName) }
-      if shared.contains(NetworkRecord.defaultName) {
+      if starting == nil, shared.contains(NetworkRecord.defaultName) {
         guard status.isRunning else {
           throw EngineError(
             .wrongState, doing,

@@ -88,10 +88,13 @@ struct RuntimeFiles {
   }
 
   /// Writes the files of a running container anew, in place: they are bound into its root.
-  static func rewrite(_ engine: Engine, _ record: ContainerRecord, _ network: ContainerNetwork) throws(EngineError) {
+  /// - Parameter starting: a container that starts just now, to which this one has a link.
+  static func rewrite(
+    _ engine: Engine, _ record: ContainerRecord, _ network: ContainerNetwork, starting: ContainerNetwork? = nil
+  ) throws(EngineError) {
     let doing = "writing the names of \(record.name)"
     guard let run = try engine.directory.runRoot() else { return }
-    let links = try LinkedContainer.all(of: record, engine, doing: doing)
+    let links = try LinkedContainer.all(of: record, engine, starting: starting ?? network, doing: doing)
     let directory = try during(doing) { try File.openDirectory(at: run, StatePath.Run.container(record.id)) }
     let hosts = try hostsText(record.settings, network, links, isRootless: engine.isRootless, doing: doing)
     let resolvConf = try resolvText(record.settings, network, doing: doing)
@@ -166,7 +169,7 @@ enum HostsUpdate {
     guard let record = (try? engine.containers.record(id)) ?? nil,
       let network = (try? engine.containerNetwork(id)) ?? nil
     else { return }
-    do throws(EngineError) { try RuntimeFiles.rewrite(engine, record, network) } catch {
+    do throws(EngineError) { try RuntimeFiles.rewrite(engine, record, network, starting: target) } catch {
       engine.tellOnce("\(error.doing): \(error.reason)")
     }
   }
