@@ -167,10 +167,9 @@ struct CommandLineTests {
         return outcome.lines.compactMap { $0.split(separator: "\t").first.map(String.init) }
       }
       #expect(try offers("dhow ru") == ["run"])
-      #expect(try offers("dhow run --net") == ["--network"])
+      #expect(try offers("dhow run --net").sorted() == ["--network", "--network-alias"])
       #expect(try offers("dhow image l") == ["load", "ls"])
       #expect(try offers("dhow --ro") == ["--root"])
-      #expect(try offers("dhow run --network ").sorted() == ["host", "none"])
       #expect(try offers("dhow load --input dhow.f") == ["dhow.fish"])
     }
   }
@@ -198,8 +197,8 @@ struct CommandLineTests {
         print -r -- "$out"; exit 1
         """)
       for (line, choice) in [
-        ("dhow ru", "run  -- Create and run"), ("dhow run --net", "--network  -- "), ("dhow image ", "history  -- "),
-        ("dhow --ro", "--root  -- "), ("dhow run --network ", "none"),
+        ("dhow ru", "run  -- Create and run"), ("dhow run --netw", "-- Connect a container"), ("dhow image ", "history  -- "),
+        ("dhow --ro", "--root  -- "),
       ] {
         let outcome = try run(
           ["zsh", "-f", script, line, choice], as: store.identity,

@@ -106,7 +106,7 @@ struct HostTroubleTests {
       try store.loadBusybox()
       let words = store.command(["run", "--rm", "--network", "none", "busybox", "echo", "works"])
       let few = try TestSupport.run(
-        ["sh", "-c", "ulimit -n 64; ulimit -s 256; \"$@\"", "sh"] + words, as: store.identity)
+        ["sh", "-c", "ulimit -n 64; ulimit -s 512; \"$@\"", "sh"] + words, as: store.identity)
       #expect(few.out == "works", "\(few)")
       let fewer = try TestSupport.run(["sh", "-c", "ulimit -n 12; \"$@\"", "sh"] + words, as: store.identity)
       expectRefusal(fewer, status: 125, naming: "too many open files", hint: true)

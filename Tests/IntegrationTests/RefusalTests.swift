@@ -115,7 +115,7 @@ struct RefusalTests {
     (["--env-file", "/no/such/file"], "/no/such/file"), (["--log-driver", "nosuch"], "nosuch"),
     (["--sysctl", "kernel.hostname=x"], "kernel.hostname"), (["--device", "/dev/nosuch"], "/dev/nosuch"),
     (["--userns", "nosuch"], "userns"), (["--nosuchflag"], "nosuchflag"), (["--pid", "container:nosuch"], "nosuch"),
-    (["-p", "8080:80"], "-p"), (["--runtime", "nosuch"], "nosuch"),
+    (["-p", "8080:x"], "-p"), (["--runtime", "nosuch"], "nosuch"),
   ])
   func `a bad value is refused before anything is made`(flags: [String], word: String) throws {
     try withStore { store in
