@@ -161,6 +161,12 @@ package final class Store {
       // A process that ends while we look, or has ended, is not one that stayed.
       if let environment = bytesIfReadable("/proc/\(pid)/environ"), contains(environment, marker) { return true }
       if let mounts = bytesIfReadable("/proc/\(pid)/mountinfo"), contains(mounts, mount) { return true }
+      // A network's uplink has neither: its words name the directory.
+      if let words = bytesIfReadable("/proc/\(pid)/cmdline"), words.starts(with: Array("/usr/bin/pasta".utf8)),
+        contains(words, mount)
+      {
+        return true
+      }
       return false
     }
   }
