@@ -11,23 +11,33 @@ import store_probe
     try File.writeAll(download.descriptor, Array(text.utf8))
   }
 
+  /// A process that another test is just starting holds all locks of this one until its exec.
+  private func take(_ blob: Digest, in store: StateDirectory) throws -> PartialDownload {
+    var download: PartialDownload?
+    _ = try eventually {
+      download = try PartialDownload.attempt(blob, in: store)
+      return download != nil
+    }
+    return try #require(download)
+  }
+
   @Test func `one process fetches a blob and the next goes on where it ended`() throws {
     try withStore { store in
       let blob = digest("content")
       #expect(try PartialDownload.progress(of: blob, in: store) == nil)
       do {
-        let first = try #require(try PartialDownload.attempt(blob, in: store))
+        let first = try take(blob, in: store)
         try append("cont", to: first)
         #expect(try PartialDownload.attempt(blob, in: try store.reopened()) == nil)
         #expect(try PartialDownload.progress(of: blob, in: store) == 4)
         withExtendedLifetime(first) {}
       }
-      let second = try #require(try PartialDownload.attempt(blob, in: store))
+      let second = try take(blob, in: store)
       #expect(try second.size() == 4)
       try second.truncate(to: 2)
       #expect(try second.size() == 2)
       second.release()
-      #expect(try PartialDownload.attempt(blob, in: store) != nil)
+      _ = try take(blob, in: store)
     }
   }
 
@@ -36,7 +46,7 @@ import store_probe
       let blob = digest("content")
       let late = try ContentIngest(store)
       let ingest = try ContentIngest(store)
-      let download = try #require(try PartialDownload.attempt(blob, in: store))
+      let download = try take(blob, in: store)
       try append("content", to: download)
       try ingest.adopt(download)
       #expect(try !BlobStore(store).contains(blob))
@@ -46,7 +56,7 @@ import store_probe
       #expect(try BlobStore(store).verify(blob))
       #expect(names(in: store.location.root + "/downloads") == [])
       // Somebody who waited for the lock gets a new file, finds the blob in its place, and publishes nothing.
-      let again = try #require(try PartialDownload.attempt(blob, in: store))
+      let again = try take(blob, in: store)
       try append("other", to: again)
       try late.adopt(again)
       try late.publish()
@@ -58,7 +68,7 @@ import store_probe
   @Test func `what is wrong is removed at once, what is old by the sweep, everything when asked`() throws {
     try withStore { store in
       for text in ["wrong", "old", "young", "held"] {
-        let download = try #require(try PartialDownload.attempt(digest(text), in: store))
+        let download = try take(digest(text), in: store)
         try append(text, to: download)
         if text == "wrong" { try download.discard() }
       }
@@ -67,7 +77,7 @@ import store_probe
       for text in ["old", "held"] {
         try mustRun(["touch", "-d", "8 days ago", "\(folder)/sha256-\(digest(text).hex)"])
       }
-      let held = try #require(try PartialDownload.attempt(digest("held"), in: store))
+      let held = try take(digest("held"), in: store)
       try GarbageCollector(store).sweep()
       #expect(Set(names(in: folder)) == ["sha256-\(digest("young").hex)", "sha256-\(digest("held").hex)"])
       #expect(try GarbageCollector(store).removeDownloads() > 0)
