@@ -32,12 +32,12 @@ private func expanded(_ word: String, _ environment: [String], escape: String = 
   }
 
   @Test(arguments: [
-    ("${XXX:-000}", "000"), ("${PWD:-000}", "/home"), ("${NULL:-0}", "0"), ("x${NULL-0}", "x"), ("${XXX-0}", "0"),
-    ("x${XXX:+0}", "x"), ("${PWD:+0}", "0"), ("x${NULL:+0}", "x"), ("${NULL+0}", "0"), ("${PWD?}", "/home"),
-    ("x${NULL?}", "x"), ("${PWD:?}", "/home"), ("${XXX:-$PWD}", "/home"), ("${XXX:-${PWD:-y}}", "/home"),
-    ("${XXX:-${YYY:-yyy}}", "yyy"), ("x${PWD:+${XXX}}", "x"), ("${PWD:+${PWD}:}", "/home:"),
-    (#"${XXX:-\$PWD:}"#, "$PWD:"), (#"${XXX:-\${PWD}z}"#, "${PWDz}"), ("${aaa:-bbb {foo}", "bbb {foo"),
-    ("${XXX:-'a b'}", "a b"), (#"${XXX:-"a b"}"#, "a b"),
+    ("${UNSET:-000}", "000"), ("${PWD:-000}", "/home"), ("${NULL:-0}", "0"), ("x${NULL-0}", "x"), ("${UNSET-0}", "0"),
+    ("x${UNSET:+0}", "x"), ("${PWD:+0}", "0"), ("x${NULL:+0}", "x"), ("${NULL+0}", "0"), ("${PWD?}", "/home"),
+    ("x${NULL?}", "x"), ("${PWD:?}", "/home"), ("${UNSET:-$PWD}", "/home"), ("${UNSET:-${PWD:-y}}", "/home"),
+    ("${UNSET:-${YYY:-yyy}}", "yyy"), ("x${PWD:+${UNSET}}", "x"), ("${PWD:+${PWD}:}", "/home:"),
+    (#"${UNSET:-\$PWD:}"#, "$PWD:"), (#"${UNSET:-\${PWD}z}"#, "${PWDz}"), ("${aaa:-bbb {foo}", "bbb {foo"),
+    ("${UNSET:-'a b'}", "a b"), (#"${UNSET:-"a b"}"#, "a b"),
   ])
   func `substitutions take the other word`(word: String, value: String) {
     #expect(expanded(word, Self.environment) == value)
@@ -68,8 +68,8 @@ private func expanded(_ word: String, _ environment: [String], escape: String = 
   }
 
   @Test(arguments: [
-    "he'llo", #"he\\'llo"#, "\"hello", #""hello\""#, "'hello", "${}", "${}a", "he${.}", "${XXX:YYY}", "${XXX?}",
-    "${XXX:?}", "${NULL:?}", "he${PWD", "${PWD:=000}", "${{aaa}", "${aaa", "${aaa:-bbb", "${aaa:-bbb ${foo}", "${:}",
+    "he'llo", #"he\\'llo"#, "\"hello", #""hello\""#, "'hello", "${}", "${}a", "he${.}", "${UNSET:YYY}", "${UNSET?}",
+    "${UNSET:?}", "${NULL:?}", "he${PWD", "${PWD:=000}", "${{aaa}", "${aaa", "${aaa:-bbb", "${aaa:-bbb ${foo}", "${:}",
     "${:-bbb}", "${FOO=a}", "${FOO:#}", "${FOO:%%}", "${PWD//ww}", "${PWD//}", #"${PWD#\a}"#,
   ])
   func `what no shell understands is an error`(word: String) {

@@ -197,7 +197,8 @@ struct CommandLineTests {
         print -r -- "$out"; exit 1
         """)
       for (line, choice) in [
-        ("dhow ru", "run  -- Create and run"), ("dhow run --netw", "-- Connect a container"), ("dhow image ", "history  -- "),
+        ("dhow ru", "run  -- Create and run"), ("dhow run --netw", "-- Connect a container"),
+        ("dhow image ", "history  -- "),
         ("dhow --ro", "--root  -- "),
       ] {
         let outcome = try run(

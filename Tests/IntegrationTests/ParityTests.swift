@@ -15,7 +15,8 @@ private struct Change: Sendable {
   }
 }
 
-private let opaque = "docker's way: what is there before and after has changed; podman tells the removal of the first one"
+private let opaque =
+  "docker's way: what is there before and after has changed; podman tells the removal of the first one"
 
 /// `diff` and `commit` as podman does them, in one container of each.
 @Suite(.serialized, .runsContainers, .requires(.program("podman")))
@@ -53,14 +54,16 @@ struct ParityTests {
     Change("one name of two removed", "echo 1 >f; ln f g", "rm f"),
     Change("writing through a hard link", "echo 1 >f; ln f g", "echo 2 >>f"),
     Change("a symbolic link", "", "ln -s /nowhere/at/all l"),
-    Change("another symbolic link", "ln -s a l", "ln -sf b l", differs: "podman calls a link whose target is not there new"),
+    Change(
+      "another symbolic link", "ln -s a l", "ln -sf b l", differs: "podman calls a link whose target is not there new"),
     Change("a link to outside", "", "ln -s ../../../../../../etc/passwd l"),
     Change("a sparse file", "", "dd if=/dev/zero of=f bs=1 count=1 seek=10000000 2>/dev/null"),
     Change("a fifo", "", "mkfifo p"),
     Change("names with blanks and quotes", "", "echo 1 >'a b'; echo 1 >\"it's\""),
     Change("names that begin with a dot", "", "echo 1 >.f; echo 1 >.wx"),
     Change("deep directories", "mkdir -p a/b/c/d/e; echo 1 >a/b/c/d/e/f", "echo 2 >a/b/c/d/e/g"),
-    Change("made and removed", "", "echo 1 >f; rm f", differs: "a directory whose times alone have changed is no change"),
+    Change(
+      "made and removed", "", "echo 1 >f; rm f", differs: "a directory whose times alone have changed is no change"),
     Change("a directory in place of an empty one", "mkdir d e; echo 1 >d/f", "rmdir e; mv d e", differs: opaque),
   ]
 

@@ -67,7 +67,7 @@ extension ContainerFlags {
 
 /// What the flags said of networks, until all of it is known.
 struct NetworkChoice {
-  /// `none`, `host`, `container:ID`, `ns:PATH` or `pasta`; at most one, and alone.
+  /// `none`, `host` or `container:ID`; at most one, and alone.
   var mode: String?
   var attachments: [NetworkAttachment] = []
   var aliases: [String] = []

@@ -68,17 +68,18 @@ enum NetworkSyntax {
   static func network(_ text: String) throws -> Network {
     guard !text.isEmpty else { throw EngineError(.usage, "", "no name set for network") }
     switch text {
-    case "none", "host", "pasta": return .mode(text)
+    case "none", "host": return .mode(text)
     case "default", "private": return .network(NetworkAttachment(NetworkRecord.defaultName))
     case _ where text.hasPrefix("container:"):
       return .mode(try joined(text, "--network: invalid container format \(text)"))
     case _ where text.hasPrefix("ns:"):
-      guard text.hasPrefix("ns:/") else { throw FlagValueError("ns: needs the absolute path of a network namespace") }
-      return .mode(text)
-    case _ where text == "slirp4netns" || text.hasPrefix("slirp4netns:") || text.hasPrefix("pasta:"):
       throw EngineError(
-        .unsupported, "--network \(text)", "options of user-mode networks are not supported",
-        hint: "--network bridge, or --network pasta for a network of the container's own")
+        .unsupported, "--network \(text)", "joining a network namespace by its path is not in this version yet",
+        hint: "--network container:NAME joins that of a container")
+    case _ where ["slirp4netns", "pasta"].contains { text == $0 || text.hasPrefix($0 + ":") }:
+      throw EngineError(
+        .unsupported, "--network \(text)", "a user-mode network of one container alone is not in this version yet",
+        hint: "--network bridge reaches out by one \(text.prefix { $0 != ":" }) for all of your containers")
     default: break
     }
     if text.contains("="), text.hasPrefix("name=") || text.contains(",") && !text.contains(":") {

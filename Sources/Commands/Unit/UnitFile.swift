@@ -61,8 +61,12 @@ struct UnitFile {
 
   private var unitSection: [String] {
     let image = record.image.isEmpty ? "" : " (\(record.image))"
-    var lines = ["[Unit]", "Description=Container \(subject)\(SystemdWord.escaped(image))", "Documentation=man:dhow-run(1)"]
-    lines += ["Wants=network-online.target", "After=network-online.target", "RequiresMountsFor=\(SystemdWord.quoted(root))"]
+    var lines = [
+      "[Unit]", "Description=Container \(subject)\(SystemdWord.escaped(image))", "Documentation=man:dhow-run(1)",
+    ]
+    lines += [
+      "Wants=network-online.target", "After=network-online.target", "RequiresMountsFor=\(SystemdWord.quoted(root))",
+    ]
     let required = choices.requires
     if !choices.wants.isEmpty { lines.append("Wants=" + choices.wants.joined(separator: " ")) }
     if !required.isEmpty { lines.append("Requires=" + required.joined(separator: " ")) }
@@ -90,10 +94,12 @@ struct UnitFile {
     lines += choices.environment.map { "Environment=" + SystemdWord.quoted($0) }
     // One specifier is meant as such: the instance of a template.
     lines.append(
-      "ExecStart=" + words.map { SystemdWord.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
+      "ExecStart="
+        + words.map { SystemdWord.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
     let stop = program + ["stop", "--time=\(seconds)", container]
     lines.append(
-      "ExecStop=" + stop.map { SystemdWord.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
+      "ExecStop="
+        + stop.map { SystemdWord.quoted($0, keeping: choices.isTemplate ? "-%i" : nil) }.joined(separator: " "))
     lines += ["KillMode=mixed", "TimeoutStopSec=\(seconds < 0 ? "infinity" : String(seconds + Self.patience))"]
     if let timeout = choices.startTimeout { lines.append("TimeoutStartSec=\(timeout)") }
     lines.append("Restart=\(choices.restartPolicy)")

@@ -117,7 +117,8 @@ extension Engine {
   /// What a boot means for this user's containers.
   package func bootStatus() -> BootStatus {
     var status = BootStatus()
-    guard let unit = try? BootUnit(account, isRoot: !isRootless) else { return status }  // Nobody's unit is not enabled.
+    // Nobody's unit is not enabled.
+    guard let unit = try? BootUnit(account, isRoot: !isRootless) else { return status }
     // sd_booted(3)
     status.hasSystemd = (try? File.exists("/run/systemd/system")) ?? false
     status.isEnabled = unit.isEnabled

@@ -140,7 +140,7 @@ extension Engine {
       throw EngineError(.notFound, doing, "No such container: \(safeText(container))")
     }
     let mode = record.settings.network
-    if mode == "host" || mode.hasPrefix("container:") || mode.hasPrefix("ns:") || mode == "pasta" {
+    if mode == "host" || mode.hasPrefix("container:") {
       throw EngineError(
         .wrongState, doing,
         "container sharing network namespace with another container or host cannot be connected to any other network")

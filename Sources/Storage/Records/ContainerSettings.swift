@@ -49,7 +49,7 @@ package struct ContainerSettings: Sendable {
   package var ipcNamespace = ""
   /// "" (private), `host`.
   package var utsNamespace = ""
-  /// `none`, `host`, `container:ID`, `ns:PATH`, `pasta`, or the name of the first of `networks`; "" is none, as records
+  /// `none`, `host`, `container:ID`, or the name of the first of `networks`; "" is none, as records
   /// have it that were made before there were networks.
   package var network = ""
   package var networks: [NetworkAttachment] = []
