@@ -43,6 +43,48 @@ struct VolumeTests {
     }
   }
 
+  @Test func `our own files are in a volume on /etc too`() throws {
+    try withBusybox { store in
+      for mode in ["rw", "ro"] {
+        let seen = try store.must(
+          "run", "--rm", "-h", "box", "-v", "etc:/etc:\(mode)", "busybox", "sh", "-c",
+          "cat /etc/hostname; ls /etc/passwd"
+        )
+        #expect(seen.lines == (mode == "rw" ? ["box", "/etc/passwd"] : ["/etc/passwd"]))
+      }
+    }
+  }
+
+  /// SECURITY E2, CVE-2020-1726.
+  @Test func `a link at the volume's path is followed in the image alone`() throws {
+    try withBusybox { store in
+      try store.must(
+        "run", "--name", "make", "busybox", "sh", "-c",
+        "ln -s /etc /abs; ln -s ../../../../etc /rel; mkdir /up; ln -s /up /parent; mkdir /up/sub; echo in > /up/sub/f; ln -s / /out"
+      )
+      try store.must("commit", "make", "links")
+      let inside = try store.must("run", "--rm", "links", "ls", "-A", "/etc").lines
+      for (name, target) in [("abs", "/abs"), ("rel", "/rel")] {
+        let seen = try store.must("run", "--rm", "-v", "\(name):\(target)", "links", "ls", "-A", "/etc").lines
+        #expect(seen == inside, "\(target)")
+      }
+      #expect(
+        try store.must("run", "--rm", "-v", "parent:/parent/sub", "links", "cat", "/up/sub/f").out == "in")
+      // Nothing of the host came along.
+      #expect(!inside.contains("debian_version"))
+    }
+  }
+
+  @Test func `several containers that begin with one new volume see one whole copy`() throws {
+    try withBusybox { store in
+      try loadFilled(store)
+      let started = try (0..<6).map { _ in
+        try store.start(["run", "--rm", "-v", "data:/data", "filled", "sh", "-c", "ls /data | wc -l; cat /data/f"])
+      }
+      for child in started { #expect(child.wait().lines == ["4", "one"]) }
+    }
+  }
+
   @Test func `nothing is copied with nocopy, nor into one that has something`() throws {
     try withBusybox { store in
       try loadFilled(store)

@@ -9,13 +9,13 @@ extension RuntimeSpecBuilder {
   private static let defaultShmSize: Int64 = 64 << 20
 
   mutating func addMounts() throws(EngineError) {
-    var defaults = standardMounts()
+    var files: [RuntimeSpec.Mount] = []
     for (file, destination) in [
       (input.resolvConfFile, "/etc/resolv.conf"), (input.hostnameFile, "/etc/hostname"),
       (input.hostsFile, "/etc/hosts"), (input.notifySocketFile, Self.notifySocket),
     ] {
       if let file {
-        defaults.append(.init(destination: destination, type: "bind", source: file, options: ["rbind", "rprivate"]))
+        files.append(.init(destination: destination, type: "bind", source: file, options: ["rbind", "rprivate"]))
       }
     }
     var own: [RuntimeSpec.Mount] = []
@@ -26,7 +26,14 @@ extension RuntimeSpecBuilder {
       let (depthA, depthB) = (depth(a.element.destination), depth(b.element.destination))
       return depthA == depthB ? a.offset < b.offset : depthA < depthB
     }
-    spec.mounts = defaults.filter { !taken.contains($0.destination) } + sorted.map(\.element)
+    let standard = standardMounts().filter { !taken.contains($0.destination) }
+    files.removeAll { taken.contains($0.destination) }
+    let asked = sorted.map(\.element)
+    // Our files are seen in a volume on /etc as well, unless there can be nothing in it to mount them on.
+    let hidden = files.filter { file in
+      asked.contains { $0.options.contains("ro") && file.destination.hasPrefix($0.destination + "/") }
+    }
+    spec.mounts = standard + hidden + asked + files.filter { !hidden.contains($0) }
   }
 
   private func depth(_ path: String) -> Int { path.utf8.count { $0 == UInt8(ascii: "/") } }
