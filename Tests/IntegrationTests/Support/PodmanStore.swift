@@ -44,10 +44,11 @@ struct PodmanStore {
 
   func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
 
-  private func run(_ arguments: [String]) throws -> Outcome {
+  /// The same with the arguments in an array, with input, and in a directory other than the test's.
+  func run(_ arguments: [String], input: [UInt8]? = nil, directory: String? = nil) throws -> Outcome {
     try TestSupport.run(
       ["podman"] + arguments, as: store.identity, environment: environment.merging(store.environment) { $1 },
-      directory: store.directory, timeout: 300)
+      directory: directory ?? store.directory, input: input, timeout: 300)
   }
 
   @discardableResult
