@@ -10,7 +10,12 @@ struct ExternalRuntimeTests {
       try store.loadBusybox()
       let run = ["run", "--rm", "-i", "--network", "none", "--runtime", "runc", "busybox"]
       let script = "id -u; grep Seccomp: /proc/self/status; cat; echo oops >&2; exit 7"
-      let outcome = try store.dhow(run + ["sh", "-c", script], input: Array("in\n".utf8))
+      var outcome = try store.dhow(run + ["sh", "-c", script], input: Array("in\n".utf8), timeout: 60)
+      if outcome.status == 137 {
+        // Seen once in thousands of starts on a loaded machine: runc does not come back from making a container.
+        try store.must("rm", "-f", store.must("ps", "-aq").out)
+        outcome = try store.dhow(run + ["sh", "-c", script], input: Array("in\n".utf8), timeout: 60)
+      }
       #expect(outcome.status == 7)
       #expect(outcome.out == "0\nSeccomp:\t2\nin")
       #expect(outcome.err == "oops")
