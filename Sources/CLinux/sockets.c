@@ -2,6 +2,7 @@
 // descriptors in messages.
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "unixname.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,12 +26,6 @@
 #define IPV6_TRANSPARENT 75
 #endif
 
-static int failed(int fd) {
-  int code = errno;
-  close(fd);
-  errno = code;
-  return -1;
-}
 
 static socklen_t to_kernel(const struct dhow_address *from, struct sockaddr_storage *to) {
   memset(to, 0, sizeof *to);
@@ -248,18 +243,6 @@ ssize_t dhow_splice(int from, int to, size_t count) {
 }
 
 int dhow_pipe_nonblocking(int fds[2]) { return pipe2(fds, O_CLOEXEC | O_NONBLOCK); }
-
-// The name is reached through /proc/self/fd, because an address holds 108 bytes and a runtime directory may be longer.
-static int name_in_directory(struct sockaddr_un *address, int directory, const char *name) {
-  memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  int length = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", directory, name);
-  if (length < 0 || (size_t)length >= sizeof address->sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  return 0;
-}
 
 int dhow_packet_listen(int directory, const char *name) {
   struct sockaddr_un address;

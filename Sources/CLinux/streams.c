@@ -2,6 +2,7 @@
 // sockets named through a directory descriptor, pseudo-terminals, and pages given back to the kernel.
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "unixname.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,30 +34,14 @@ ssize_t dhow_send_nowait(int fd, const void *head, size_t head_count, const void
 
 ssize_t dhow_receive_nowait(int fd, void *bytes, size_t count) { return recv(fd, bytes, count, MSG_DONTWAIT); }
 
-// The name is reached through /proc/self/fd, because an address holds 108 bytes and a runtime directory may be longer.
-static int name_in_directory(struct sockaddr_un *address, int directory, const char *name) {
-  memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  int length = snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", directory, name);
-  if (length < 0 || (size_t)length >= sizeof address->sun_path) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  return 0;
-}
-
 int dhow_unix_listen(int directory, const char *name) {
   struct sockaddr_un address;
   if (name_in_directory(&address, directory, name) < 0) return -1;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   // fchmod on an unbound socket sets the mode its name will have (unix(7), Linux).
-  if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0) {
-    int code = errno;
-    close(fd);
-    errno = code;
-    return -1;
-  }
+  if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0)
+    return failed(fd);
   return fd;
 }
 
@@ -66,12 +51,8 @@ int dhow_datagram_listen(int directory, const char *name) {
   int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
   // The mode its name has is cut by the umask.
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || fchmodat(directory, name, 0666, 0) < 0) {
-    int code = errno;
-    close(fd);
-    errno = code;
-    return -1;
-  }
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || fchmodat(directory, name, 0666, 0) < 0)
+    return failed(fd);
   return fd;
 }
 
@@ -100,12 +81,8 @@ int dhow_unix_connect(int directory, const char *name) {
   if (name_in_directory(&address, directory, name) < 0) return -1;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-    int code = errno;
-    close(fd);
-    errno = code;
-    return -1;
-  }
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+    return failed(fd);
   return fd;
 }
 
